@@ -1,0 +1,175 @@
+"""The command `earmark`: what a run holds, and whether it is whole.
+
+earmark ls [PATH]              the clips of a run, or the runs in a folder
+earmark check RUN [--repair]   every file against its record
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from earmark.audio import Audio
+from earmark.check import check_run
+from earmark.clip import Clip
+from earmark.errors import EarmarkError
+from earmark.repair import repair_run
+from earmark.store import RunStore, list_runs, open_run
+from earmark.version import __version__
+
+_CLIP_COLUMNS = (
+    *("step", "epoch", "tag", "example", "role", "seconds", "peak dBFS", "RMS dBFS"),
+    *("caption", "file"),
+)
+_RUN_COLUMNS = ("run", "takes", "clips", "first step", "last step", "last epoch")
+_TEXTS = frozenset({"tag", "example", "role", "caption", "file", "run"})
+_FOLDED = {"example": 24, "caption": 40}
+_UNBOUNDED = 1 << 16
+
+
+class _Commands(click.Group):
+    """Commands whose errors are one line, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `earmark ls | head` is no error; click knows what to do
+            raise
+        except (EarmarkError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="earmark %(version)s")
+def cli() -> None:
+    """Hear your model train: look into the runs that earmark wrote."""
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path), default=".")
+@click.option("--role", help="Only this role, such as prediction.")
+@click.option("--example", help="Only this example.")
+@click.option("--step", type=int, help="Only this step.")
+@click.option("--epoch", type=int, help="Only this epoch, counted from 0.")
+@click.option("--tag", help="Only this tag, such as val.")
+@click.option("--all-versions", is_flag=True, help="Also clips that were logged again since.")
+@click.option("--paths", is_flag=True, help="Only the path or URL of each sound, one a line.")
+def ls(path: Path, *, all_versions: bool, paths: bool, **filters: Any) -> None:
+    """List the clips of a run, or the runs in a folder.
+
+    PATH is a run or a folder of runs; with a filter, or with --paths, the clips of all its runs
+    are listed. Where the output is no terminal, it is a table of tab-separated values.
+
+    For a player: earmark ls RUN --paths --role prediction --epoch 4 | xargs mpv
+    """
+    runs = list_runs(path) or [open_run(path)]
+    filtered = any(value is not None for value in filters.values())
+    if runs[0].path != path and not paths and not filtered:
+        _print_table(_RUN_COLUMNS, map(_run_row, runs))
+        return
+    clips = (clip for run in runs for clip in run.clips(all_versions=all_versions, **filters))
+    if paths:
+        for file in dict.fromkeys(map(_file_of, clips)):  # an input is one file for many clips
+            click.echo(file)
+        return
+    _print_table(_CLIP_COLUMNS, map(_clip_row, clips))
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--repair", is_flag=True, help="Put right what can be; no sound is ever removed.")
+def check(run: Path, *, repair: bool) -> None:
+    """Hold every file of a RUN against its record; exit with 1 if anything is wrong."""
+    with Console(stderr=True).status(f"checking {run}"):
+        done = repair_run(run) if repair else []
+        problems = check_run(run)
+    for line in (*done, *map(str, problems)):
+        click.echo(line)
+    if problems:
+        sys.exit(1)
+    takes = list(open_run(run).takes())
+    clips = [clip for take in takes for clip in take.clips]
+    files = {clip.audio.path for clip in clips} - {None}
+    click.echo(
+        f"{run}: nothing is wrong with {_count(len(takes), 'take')}, "
+        f"{_count(len(clips), 'clip')}, {_count(len(files), 'sound file')}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _clip_row(clip: Clip) -> tuple[str, ...]:
+    place = (str(clip.step), _text(clip.epoch), clip.tag, clip.example, clip.role)
+    (duration,) = Audio.durations([clip.audio])
+    if duration is None:  # elsewhere: to measure it would be to fetch it
+        return (*place, "", "", "", clip.caption, _file_of(clip))
+    level = f"{clip.level.peak_dbfs:.1f}", f"{clip.level.rms_dbfs:.1f}"
+    return (*place, f"{duration:.3f}", *level, clip.caption, _file_of(clip))
+
+
+def _run_row(run: RunStore) -> tuple[str, ...]:
+    takes = list(run.takes())
+    steps = [take.step for take in takes]
+    epochs = [take.epoch for take in takes if take.epoch is not None]
+    return (
+        str(run.path),
+        str(len(takes)),
+        str(sum(1 for _ in run.clips())),
+        _text(min(steps, default=None)),
+        _text(max(steps, default=None)),
+        _text(max(epochs, default=None)),
+    )
+
+
+def _file_of(clip: Clip) -> str:
+    return str(clip.audio.path or clip.audio.resolve_ref())
+
+
+def _text(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    printed = (tuple(map(_printable, row)) for row in rows)
+    if sys.stdout.isatty():
+        click.echo(_layout(columns, printed))
+        return
+    click.echo("\t".join(columns))
+    for row in printed:
+        click.echo("\t".join(row))
+
+
+def _layout(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Lay out a table in which every path is in one piece, to be copied.
+
+    Where a line is wider than the terminal, the terminal wraps it.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="none")
+    for name in columns:
+        table.add_column(
+            name.replace(" ", "\n"),
+            justify="left" if name in _TEXTS else "right",
+            max_width=_FOLDED.get(name),
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console(width=_UNBOUNDED)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _printable(text: str) -> str:
+    """Put a space for what would break a line, or command a terminal."""
+    return "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)

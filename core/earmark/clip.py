@@ -1,0 +1,206 @@
+"""Clip and Take: a sound in its place, what is published together, and their records."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from earmark.audio import Audio
+from earmark.codec import Header
+from earmark.level import Level
+from earmark.names import TakeName
+from earmark.origin import FileOrigin, RemoteOrigin
+
+Record: TypeAlias = Mapping[str, Any]
+"""A line of a run's metadata, links or index."""
+
+# Strict JSON has no infinity: a silent level is a flag, and this number in the place of -inf.
+_SILENCE_DBFS = -1000.0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An `Audio` in its place.
+
+    Its key in a run is `(tag, example, role, step)`.
+    """
+
+    audio: Audio
+    """The sound; read from the run when it is asked for."""
+
+    tag: str
+    """What logged it, for example `"val"`; may be empty."""
+
+    example: str
+    """The identity of the validation item, the same in every epoch."""
+
+    role: str
+    """What it is to its example: `"input"`, `"prediction"`, `"target"`, or any name."""
+
+    step: int
+    """The training step, at which scalars logged beside it land."""
+
+    epoch: int | None = None
+    """The epoch, counted from 0, where there is one."""
+
+    caption: str = ""
+    """What to show beside it, with `note` at its end where there is one."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Finite numbers that were logged with it, for example `{"si_sdr": 12.5}`."""
+
+    note: str = ""
+    """What was wrong with the sound or changed in storing it; empty for nearly all clips."""
+
+    @property
+    def level(self) -> Level:
+        """Peak, RMS, samples over full scale, non-finite samples, as logged."""
+        return self.audio.level
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What a newer version of this clip has in common with it."""
+        return self.tag, self.example, self.role, self.step
+
+    @property
+    def title(self) -> str:
+        """The example and the caption, for places that show one line beside a player."""
+        return f"{self.example} | {self.caption}" if self.caption else self.example
+
+
+@dataclass(frozen=True)
+class Take:
+    """The clips of one `log` call or of one validation loop: what is published together."""
+
+    name: TakeName
+    """Step, writer, and the writer's how manieth take."""
+
+    path: Path
+    """Its folder."""
+
+    clips: tuple[Clip, ...]
+    """Its clips, by tag, example and role."""
+
+    @classmethod
+    def from_records(
+        cls, takes: Path, name: TakeName, stored: Iterable[Record], links: Iterable[Record]
+    ) -> Take:
+        """Make the take that records describe, reading no sound.
+
+        Args:
+            takes: The folder of all takes.
+            name: The take's name.
+            stored: The lines of its metadata: sounds in its own folder.
+            links: The lines of its links: sounds in a folder of their own, or at a URL.
+        """
+        folder = takes / str(name)
+        clips = [from_record(record, folder / record["file_name"]) for record in stored]
+        clips += [
+            from_record(record, takes / record["sound"] if record["sound"] else None)
+            for record in links
+        ]
+        clips.sort(key=lambda clip: (clip.tag, _natural(clip.example), clip.role))
+        return cls(name, folder, tuple(clips))
+
+    @property
+    def step(self) -> int:
+        """The step of every clip in it."""
+        return self.name.step
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch of every clip in it, where there is one."""
+        return self.clips[0].epoch if self.clips else None
+
+
+def _natural(example: str) -> tuple[int, str]:
+    """Order numbers by their value, before names."""
+    return (int(example), "") if example.isdecimal() else (sys.maxsize, example)
+
+
+def problems(level: Level) -> str:
+    """Say what is wrong with a sound of this level; empty if nothing is."""
+    fine = not (level.silent or level.num_over or level.num_nonfinite)
+    return "" if fine else str(level)
+
+
+def finite_metrics(metrics: Mapping[str, float]) -> tuple[dict[str, float], str]:
+    """Part the metrics that JSON can hold from a note on those that it cannot."""
+    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    others = [f"{name} = {value}" for name, value in metrics.items() if name not in finite]
+    return finite, ", ".join(others)
+
+
+def to_record(clip: Clip, header: Header, level: Level) -> dict[str, Any]:
+    """Describe a clip, but for the file that holds it: flat, fixed, strict JSON without nulls."""
+    return {
+        "tag": clip.tag,
+        "example": clip.example,
+        "role": clip.role,
+        "step": clip.step,
+        "epoch": -1 if clip.epoch is None else clip.epoch,
+        "caption": clip.caption,
+        "note": clip.note,
+        "sample_rate": header.sample_rate,
+        "num_frames": header.num_frames,
+        "num_channels": header.num_channels,
+        "format": header.format,
+        "subtype": header.subtype,
+        "peak_dbfs": _SILENCE_DBFS if level.silent else level.peak_dbfs,
+        "rms_dbfs": _SILENCE_DBFS if level.silent else level.rms_dbfs,
+        "silent": level.silent,
+        "num_over": level.num_over,
+        "num_nonfinite": level.num_nonfinite,
+        "metrics": [{"name": name, "value": float(v)} for name, v in clip.metrics.items()],
+    }
+
+
+def from_record(record: Record, file: Path | None) -> Clip:
+    """Make the clip that a record describes, reading no sound.
+
+    Args:
+        record: What `to_record` returned; unknown fields are ignored.
+        file: Where its sound is; `None` for a reference, whose URL is in the record.
+    """
+    return Clip(
+        audio=_audio_of(record, file),
+        tag=record["tag"],
+        example=record["example"],
+        role=record["role"],
+        step=record["step"],
+        epoch=None if record["epoch"] < 0 else record["epoch"],
+        caption=record["caption"],
+        metrics=_metrics_of(record["metrics"]),
+        note=record.get("note", ""),
+    )
+
+
+def _audio_of(record: Record, file: Path | None) -> Audio:
+    caption = record["caption"] or None
+    if file is None:
+        return Audio.from_origin(
+            RemoteOrigin(record["url"]), record["sample_rate"] or None, caption
+        )
+    header = Header(
+        record["sample_rate"],
+        record["num_frames"],
+        record["num_channels"],
+        record["format"],
+        record["subtype"],
+    )
+    silent = record["silent"]
+    level = Level(
+        -math.inf if silent else record["peak_dbfs"],
+        -math.inf if silent else record["rms_dbfs"],
+        record["num_over"],
+        record["num_nonfinite"],
+    )
+    return Audio.from_origin(FileOrigin(file, header), header.sample_rate, caption, level)
+
+
+def _metrics_of(records: Iterable[Record]) -> dict[str, float]:
+    return {record["name"]: record["value"] for record in records}

@@ -1,0 +1,255 @@
+"""Samples to sound files and back: what is stored how, and nothing lost unsaid.
+
+    every sample is a 16-bit value                                 FLAC, 16 bit   exact
+    everything else                                                FLAC, 24 bit   error <= 6e-8
+    over full scale, > 8 channels, a rate that FLAC has not        WAV, float32   exact
+
+With 24 bits a sample of exactly +1.0 becomes 1 - 2^-23. Float64 WAV is never written, since
+browsers decode it to garbage.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from earmark.errors import ArgumentError, AudioFileNotFoundError, DecodeError
+from earmark.samples import Samples
+
+SoundFile: TypeAlias = Path | bytes
+"""An encoded sound: a path, or the bytes of a file."""
+
+_BLOCK = 1 << 16
+_FLAC_MAX_CHANNELS = 8
+_FLAC_MAX_RATE = 655_350
+_UNKNOWN_LENGTH = 2**63 - 1
+_LOSSY_OR_FLAC = {"FLAC": ".flac", "OGG": ".ogg", "MP3": ".mp3"}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a sound file says of itself."""
+
+    sample_rate: int
+    """In Hz."""
+    num_frames: int
+    """In each channel; of an MP3 without an index, an estimate."""
+    num_channels: int
+    format: str
+    """The container in soundfile's spelling, for example `"FLAC"`."""
+    subtype: str
+    """The encoding in soundfile's spelling, for example `"PCM_24"`."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How one sound is written."""
+
+    format: str
+    subtype: str
+
+    @property
+    def suffix(self) -> str:
+        """The file name's suffix, for example `".flac"`."""
+        return f".{self.format.lower()}"
+
+
+FLAC_16 = Encoding("FLAC", "PCM_16")
+FLAC_24 = Encoding("FLAC", "PCM_24")
+WAV_FLOAT = Encoding("WAV", "FLOAT")
+
+
+def choose(samples: Samples, sample_rate: int, bit_depth: int | None = None) -> Encoding:
+    """Choose the smallest encoding that holds the sound.
+
+    Args:
+        samples: Shape `(frames, channels)`, finite.
+        sample_rate: In Hz.
+        bit_depth: 16 to round to 16 bits, 24 to always use 24, None for the smallest that holds
+            the sound. What FLAC cannot hold is WAV float32 in any case.
+
+    Raises:
+        ArgumentError: If `bit_depth` is none of these.
+    """
+    if bit_depth not in (None, 16, 24):
+        raise ArgumentError(
+            f"expected bit_depth to be 16, 24 or None, got {bit_depth!r}: leave it out for the "
+            "smallest that holds the sound"
+        )
+    if not _flac_holds(samples, sample_rate):
+        return WAV_FLOAT
+    if bit_depth is not None:
+        return FLAC_16 if bit_depth == 16 else FLAC_24
+    return FLAC_16 if _is_pcm(samples, 16) else FLAC_24
+
+
+def choose_exact(samples: Samples, sample_rate: int) -> Encoding:
+    """Choose the smallest encoding that gives back equal float32 samples (NaN as NaN)."""
+    if _flac_holds(samples, sample_rate):
+        if _is_pcm(samples, 16):
+            return FLAC_16
+        if _is_pcm(samples, 24):
+            return FLAC_24
+    return WAV_FLOAT
+
+
+def _flac_holds(samples: Samples, sample_rate: int) -> bool:
+    # FLAC's header has 16 bits for a rate in Hz, or for one in tens of Hz.
+    rate_fits = sample_rate < 1 << 16 or (sample_rate % 10 == 0 and sample_rate <= _FLAC_MAX_RATE)
+    if not rate_fits or samples.shape[1] > _FLAC_MAX_CHANNELS:
+        return False
+    return all(bool(np.all(np.abs(block) <= 1)) for block in _blocks(samples))
+
+
+def _is_pcm(samples: Samples, bits: int) -> bool:
+    scale = np.float32(1 << (bits - 1))
+    for block in _blocks(samples):
+        scaled = block * scale
+        if not np.array_equal(scaled, np.rint(scaled)) or scaled.max(initial=0) >= scale:
+            return False
+    return True
+
+
+def _blocks(samples: Samples) -> list[Samples]:
+    return [samples[start : start + _BLOCK] for start in range(0, len(samples), _BLOCK)]
+
+
+def encode(
+    file: BinaryIO | str | os.PathLike[str],
+    samples: Samples,
+    sample_rate: int,
+    encoding: Encoding,
+) -> None:
+    """Write one sound.
+
+    Args:
+        file: A path, or a binary file open for writing and seeking.
+        samples: Shape `(frames, channels)`, finite where the encoding is PCM.
+        sample_rate: In Hz.
+        encoding: As `choose` returned it. PCM rounds to the nearest value.
+    """
+    with soundfile.SoundFile(
+        file,
+        "w",
+        samplerate=sample_rate,
+        channels=samples.shape[1],
+        format=encoding.format,
+        subtype=encoding.subtype,
+    ) as out:
+        for block in _blocks(samples):
+            out.write(block if encoding == WAV_FLOAT else _quantise(block, encoding))
+
+
+def _quantise(block: Samples, encoding: Encoding) -> NDArray[np.int32] | NDArray[np.int16]:
+    bits = 16 if encoding == FLAC_16 else 24
+    scale = 1 << (bits - 1)
+    rounded = np.rint(block.astype(np.float64) * scale).clip(-scale, scale - 1)
+    # libsndfile takes the upper bits of an int32: shifted up, they arrive as they are.
+    return rounded.astype(np.int16) if bits == 16 else rounded.astype(np.int32) << 8
+
+
+def encode_exact(samples: Samples, sample_rate: int) -> bytes:
+    """Encode one sound so that decoding gives back equal float32 samples (NaN as NaN)."""
+    buffer = io.BytesIO()
+    encode(buffer, samples, sample_rate, choose_exact(samples, sample_rate))
+    return buffer.getvalue()
+
+
+def decode(file: SoundFile) -> tuple[Samples, int]:
+    """Read one sound.
+
+    Args:
+        file: A path or encoded bytes, in any format that libsndfile reads.
+
+    Returns:
+        The samples, shape `(frames, channels)`, and the sample rate in Hz.
+
+    Raises:
+        AudioFileNotFoundError: If there is no such file.
+        DecodeError: If libsndfile cannot read it.
+    """
+    with _open(file) as sound:
+        samples = sound.read(dtype="float32", always_2d=True)
+        return np.asarray(samples, np.float32), sound.samplerate
+
+
+def read_header(file: SoundFile) -> Header:
+    """Read what a sound file says of itself, and no sample.
+
+    Raises:
+        AudioFileNotFoundError: If there is no such file.
+        DecodeError: If libsndfile cannot read it, or it holds no frames.
+    """
+    with _open(file) as sound:
+        if sound.frames <= 0:
+            raise DecodeError(f"expected a sound, got {_name(file)} with no frames: skip it")
+        return Header(sound.samplerate, sound.frames, sound.channels, sound.format, sound.subtype)
+
+
+def kept_suffix(header: Header) -> str | None:
+    """The suffix under which a file is stored byte for byte, or None if it is encoded anew.
+
+    Files that are compressed already (FLAC, Ogg, MP3) are kept as they are: every browser plays
+    them, and another generation would lose samples or space.
+    """
+    return _LOSSY_OR_FLAC.get(header.format)
+
+
+@contextmanager
+def _open(file: SoundFile) -> Generator[soundfile.SoundFile]:
+    """Open a sound; what libsndfile says meanwhile becomes an error of ours."""
+    if isinstance(file, Path):
+        _check_file(file)
+    try:
+        with soundfile.SoundFile(_handle(file)) as sound:
+            if sound.frames == _UNKNOWN_LENGTH:
+                raise _unreadable(file, "a stream whose header does not say how long it is")
+            yield sound
+    except soundfile.LibsndfileError as error:
+        raise _unreadable(file, error.error_string.rstrip(".")) from error
+    except (MemoryError, TypeError) as error:
+        raise _unreadable(file, str(error)) from error
+
+
+def _handle(file: SoundFile) -> Any:
+    if isinstance(file, bytes):
+        return io.BytesIO(file)
+    # soundfile encodes a str strictly, and so fails on names that are no UTF-8.
+    return str(file) if os.name == "nt" else os.fsencode(file)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        found = "nothing there"
+    except (OSError, ValueError) as error:  # a name that is too long, or with a null character
+        found = str(error)
+    else:
+        if stat.S_ISREG(mode):
+            return
+        found = "a directory" if stat.S_ISDIR(mode) else "something that is no regular file"
+    raise AudioFileNotFoundError(
+        f"expected a sound file at {str(path)!r}, got {found}: check the path"
+    )
+
+
+def _unreadable(file: SoundFile, reason: str) -> DecodeError:
+    return DecodeError(
+        f"expected a sound file that libsndfile reads (WAV, FLAC, Ogg, MP3, AIFF, ...), got "
+        f"{_name(file)} ({reason}): write it anew in one of these, or pass decoded samples"
+    )
+
+
+def _name(file: SoundFile) -> str:
+    return f"{len(file)} bytes" if isinstance(file, bytes) else repr(str(file))

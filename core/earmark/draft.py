@@ -1,0 +1,322 @@
+"""Draft: a take that is being put together. It copies each sound as it comes, and reads none.
+
+This is all that happens on the training thread: find out what a value is by its type, shape and
+dtype; give it its place; copy its samples.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from earmark import convert
+from earmark.audio import Audio
+from earmark.convert import Buffer, Source, Wait
+from earmark.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    AudioTypeError,
+    EarmarkError,
+    SampleRateError,
+    ShapeError,
+    shown,
+)
+from earmark.notices import Notices
+from earmark.origin import ArrayOrigin, frozen
+from earmark.rate import checked_rate
+from earmark.samples import Layout
+
+PerRole: TypeAlias = Any
+"""One value for all roles, or a mapping from role to value."""
+
+
+@dataclass(frozen=True, eq=False)
+class Captured:
+    """A sound that has been copied, in its own dtype and layout.
+
+    It holds no source: that may be one sound of a batch, which would stay alive with it.
+    """
+
+    buffer: Buffer
+    wait: Wait | None
+    sample_rate: int
+    shape: tuple[int, ...]
+    dtype: str
+    layout: Layout
+    num_frames: Callable[[], int | None]
+
+    @classmethod
+    def of(cls, source: Source, sample_rate: int) -> Captured:
+        """Copy a sound."""
+        buffer = np.empty(source.num_bytes, np.uint8)
+        wait = source.copy_into(buffer)
+        form = (source.shape, source.dtype, source.layout, source.num_frames)
+        return cls(buffer, wait, sample_rate, *form)
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of the samples."""
+        return self.buffer.nbytes
+
+    def to_audio(self) -> Audio:
+        """Make an `Audio` of it: what needs the values happens here."""
+        if self.wait is not None:
+            self.wait()
+        samples = frozen(convert.decode_buffer(self.buffer, self))
+        return Audio.from_origin(ArrayOrigin(samples, self.sample_rate), self.sample_rate, None)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A clip to be: a sound that nobody has looked into yet, in its place."""
+
+    sound: Captured | Audio
+    example: str
+    role: str
+    caption: str
+    metrics: Mapping[str, Any]
+
+
+@dataclass
+class Draft:
+    """The entries of one take to be.
+
+    Args:
+        step: The step of all of them.
+        epoch: Their epoch, if any.
+        tag: What logs them.
+        notices: Who is told of a sound that cannot be logged.
+        next_example: The number of the next example that has no identity of its own.
+        void: Whether to take nothing in, since nothing would come of it.
+    """
+
+    step: int
+    epoch: int | None
+    tag: str
+    notices: Notices
+    next_example: int = 0
+    void: bool = False
+    entries: list[Entry] = field(default_factory=list)
+
+    def add(
+        self,
+        sounds: Mapping[str, Any],
+        *,
+        sample_rate: PerRole = None,
+        caption: str | None = None,
+        example: Any = None,
+        metrics: Mapping[str, Any] | None = None,
+        layout: PerRole = None,
+    ) -> None:
+        """Add the sounds of one example, by role; what cannot be added is told and left out."""
+        if self.void:
+            return
+        with self._guard("call", f"a call at step {self.step}"):
+            name, numbers = self._name(example), _checked_metrics(metrics)
+            for role, sound in _checked_sounds(sounds).items():
+                with self._guard(role, self._lost(name, role)):
+                    rate, axes = _of_role(sample_rate, role), _of_role(layout, role)
+                    captured = _captured(sound, rate, axes)
+                    self._add(captured, name, role, caption, numbers)
+
+    def add_batch(
+        self,
+        sounds: Mapping[str, Any],
+        *,
+        sample_rate: PerRole = None,
+        lengths: PerRole = None,
+        hop_length: int | None = None,
+        captions: Iterable[str | None] | None = None,
+        examples: Iterable[Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        picked: Sequence[int] | None = None,
+    ) -> None:
+        """Add a batch of examples: for each role a tensor, an array, or a list of sounds.
+
+        What cannot be added is told and left out. `picked` are the positions in the batch to add;
+        all of them, if not given.
+        """
+        if self.void:
+            return
+        with self._guard("call", f"a call at step {self.step}"):
+            columns = self._columns(_checked_sounds(sounds), sample_rate, lengths, hop_length)
+            texts, names = _of_each("captions", captions), _of_each("examples", examples)
+            numbers = {
+                key: values if _is_single(values) else _of_each(f"metrics[{key!r}]", values)
+                for key, values in _checked_metrics(metrics).items()
+            }
+            count = _common_length(
+                {role: column for role, (column, _) in columns.items()}
+                | {"captions": texts, "examples": names}
+                | {f"metrics[{key!r}]": values for key, values in numbers.items()}
+            )
+            for position in range(count) if picked is None else picked:
+                with self._guard("example", f"example {position} of a batch at step {self.step}"):
+                    name, caption = self._name(_at(names, position)), _at(texts, position)
+                    row = {key: _at(values, position) for key, values in numbers.items()}
+                    for role, (column, rate) in columns.items():
+                        with self._guard(role, self._lost(name, role)):
+                            sound = _captured(column[position], rate)
+                            self._add(sound, name, role, caption, row)
+
+    def _columns(
+        self, sounds: Mapping[str, Any], sample_rate: PerRole, lengths: PerRole, hop: int | None
+    ) -> dict[str, tuple[Sequence[Any], int | None]]:
+        columns: dict[str, tuple[Sequence[Any], int | None]] = {}
+        for role, batch in sounds.items():
+            with self._guard(role, f"the {role} of a batch at step {self.step}"):
+                waveforms, own_rate = convert.unpair(batch)
+                rate = _agreed_rate(own_rate, _of_role(sample_rate, role))
+                columns[role] = _column(waveforms, _of_role(lengths, role), hop), rate
+        return columns
+
+    def _add(
+        self,
+        sound: Captured | Audio,
+        example: str,
+        role: str,
+        caption: str | None,
+        metrics: Mapping[str, Any],
+    ) -> None:
+        own_text = sound.caption if isinstance(sound, Audio) else None
+        text = _checked_text(caption if caption is not None else own_text)
+        self.entries.append(Entry(sound, example, _checked_role(role), text, metrics))
+
+    def _lost(self, example: str, role: str) -> str:
+        return f"the {role} of example {example!r} at step {self.step}"
+
+    def _guard(self, cause: str, lost: str) -> AbstractContextManager[None]:
+        return self.notices.guard((self.tag, cause), lost)
+
+    def _name(self, example: Any) -> str:
+        if example is None:
+            example = self.next_example
+            self.next_example += 1
+        return example if isinstance(example, str) else str(_plain_identity(example))
+
+
+def _captured(sound: Any, sample_rate: Any, layout: Layout | None = None) -> Captured | Audio:
+    if isinstance(sound, EarmarkError):
+        raise sound
+    encoded = isinstance(sound, str | os.PathLike | bytes | bytearray | memoryview)
+    if encoded or isinstance(sound, Audio) or hasattr(sound, "read"):
+        return Audio(sound, sample_rate)
+    waveform, own_rate = convert.unpair(sound)
+    source = waveform if _is_source(waveform) else convert.source(waveform, layout=layout)
+    rate = _agreed_rate(own_rate or source.sample_rate, sample_rate)
+    if rate is None:
+        raise SampleRateError(
+            "expected a sample rate in Hz beside raw samples, got none: pass sample_rate=16000, or "
+            "whatever these samples have"
+        )
+    return Captured.of(source, rate)
+
+
+def _agreed_rate(known: int | None, given: Any) -> int | None:
+    if given is None:
+        return known
+    rate = checked_rate(given)
+    if known is not None and known != rate:
+        raise SampleRateError(
+            f"expected the sample rate that the sound itself has, {known} Hz, got {rate} Hz: "
+            "leave sample_rate out, or resample the sound first"
+        )
+    return rate
+
+
+def _is_source(value: Any) -> bool:
+    return hasattr(value, "copy_into") and hasattr(value, "num_bytes")
+
+
+def _column(batch: Any, lengths: Any, hop_length: int | None) -> Sequence[Any]:
+    if not isinstance(batch, list | tuple):
+        return convert.sources(batch, lengths=lengths, hop_length=hop_length)
+    if lengths is not None:
+        raise ArgumentError(
+            "expected lengths with a padded tensor or array, got them with a list of sounds: cut "
+            "the sounds to their lengths"
+        )
+    return batch
+
+
+def _of_each(name: str, values: Any) -> list[Any] | None:
+    """Make a list, without reading a tensor's values."""
+    if values is None:
+        return None
+    if isinstance(values, str | bytes | Mapping) or _is_single(values):
+        raise ArgumentTypeError(
+            f"expected {name} as a list, one for each example, got {shown(values)}: "
+            "pass a list, or a tensor of one axis"
+        )
+    return list(values)
+
+
+def _common_length(given: Mapping[str, Any]) -> int:
+    counts = {name: len(values) for name, values in given.items() if not _is_single(values)}
+    if len(set(counts.values())) > 1:
+        raise ShapeError(
+            f"expected as many of each in one batch, got {counts}: pass one for each example"
+        )
+    return next(iter(counts.values()), 0)
+
+
+def _of_role(value: PerRole, role: str) -> Any:
+    return value.get(role) if isinstance(value, Mapping) else value
+
+
+def _at(values: Any, position: int) -> Any:
+    return values if _is_single(values) else values[position]
+
+
+def _is_single(value: Any) -> bool:
+    return getattr(value, "shape", None) == () or not isinstance(value, Iterable)
+
+
+def _plain_identity(example: Any) -> Any:
+    try:
+        return example.item() if hasattr(example, "item") else example
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentTypeError(
+            f"expected an example's identity as text or a number, got {shown(example)}: "
+            "pass one for each example, examples=[...] to log_batch"
+        ) from error
+
+
+def _checked_sounds(sounds: object) -> Mapping[str, Any]:
+    if isinstance(sounds, Mapping):
+        return sounds
+    raise ArgumentTypeError(
+        f"expected sounds by role, got {type(sounds).__name__}: pass {{'prediction': sound}}"
+    )
+
+
+def _checked_metrics(metrics: object) -> Mapping[str, Any]:
+    if metrics is None:
+        return {}
+    if isinstance(metrics, Mapping):
+        return dict(metrics)  # whose owner may well go on filling it
+    raise ArgumentTypeError(
+        f"expected metrics by name, got {type(metrics).__name__}: pass {{'si_sdr': 12.5}}"
+    )
+
+
+def _checked_text(caption: object) -> str:
+    if caption is None or isinstance(caption, str):
+        return caption or ""
+    raise ArgumentTypeError(
+        f"expected the caption as text, got {shown(caption)}: pass str(caption), "
+        "or decode bytes and token ids first"
+    )
+
+
+def _checked_role(role: object) -> str:
+    if isinstance(role, str) and role:
+        return role
+    raise AudioTypeError(
+        f"expected a role's name, such as 'prediction', got {role!r}: pass {{'prediction': sound}}"
+    )

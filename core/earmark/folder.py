@@ -1,0 +1,143 @@
+"""A run's directory: made, recognised, its format judged, its writers listed.
+
+run.json       name and format
+README.md      how to read this run, for people and for `datasets`
+writers/       one file for each opening of the run for writing
+takes/         the sounds, published whole, then never changed
+index/         a cache for readers, one file for each writer
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from earmark.disk import write_new
+from earmark.errors import RunFormatError, RunNotFoundError
+from earmark.names import FORMAT, INDEX, RUN_FILE, TAKES, WRITERS
+from earmark.schema import METRIC, STORED
+
+README = "README.md"
+"""How to read the run, in its own directory."""
+
+_README = """\
+---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path:
+    - takes/**/metadata.jsonl
+    - takes/**/*.flac
+    - takes/**/*.wav
+    - takes/**/*.ogg
+    - takes/**/*.mp3
+  features:
+{features}
+---
+
+# {name}
+
+Validation clips of a model in training, kept by [earmark](https://pypi.org/project/earmark/),
+format {format}.
+
+- `takes/<step>.<writer>.<n>/` holds the clips of one validation: plain FLAC and WAV files, which
+  any player opens, and `metadata.jsonl`, one line a sound: example, role, step, epoch, caption.
+- `takes/ref.<example>.<role>.<hash>/` holds an input or a target that stays the same, once;
+  `links.jsonl` beside a take's clips says where.
+- `index/` is a cache, and may be deleted.
+
+```python
+import earmark
+
+for clip in earmark.open_run("{name}").clips(role="prediction"):
+    print(clip.example, clip.epoch, clip.caption, clip.audio.samples.shape)
+```
+
+```python
+from datasets import load_dataset
+
+sounds = load_dataset("{name}", split="train")   # every stored sound once
+```
+"""
+
+
+def create_run(root: Path) -> None:
+    """Make the directory of a run, or recognise the one that is there.
+
+    Raises:
+        RunFormatError: If the run is of a later major format, or the directory holds runs itself.
+        OSError: If the directory cannot be written.
+    """
+    if (root / RUN_FILE).exists():
+        read_run_file(root)
+    else:
+        _refuse_folder_of_runs(root)
+    for folder in (TAKES, WRITERS, INDEX):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    name = root.resolve().name
+    write_new(root / RUN_FILE, json.dumps({"name": name, "format": FORMAT}).encode())
+    read_run_file(root)
+    write_new(root / README, _readme(name).encode())
+
+
+def _refuse_folder_of_runs(root: Path) -> None:
+    inner = next(root.glob(f"*/{RUN_FILE}"), None)
+    if inner is not None:
+        raise RunFormatError(
+            f"expected the directory of one run, got {str(root)!r}, which is a folder of runs: "
+            f"name one in it, such as {str(inner.parent)!r} or a new one"
+        )
+
+
+def _readme(name: str) -> str:
+    # `datasets` reads a column's type off one take, picked at random: the types are all said here.
+    features = [f"  - {{name: {field}, dtype: {kind}}}" for field, kind in STORED.items()]
+    features[0] = "  - {name: audio, dtype: audio}"  # what it makes of file_name
+    metric = ", ".join(f"{{name: {field}, dtype: {kind}}}" for field, kind in METRIC.items())
+    metrics = list(STORED).index("metrics")
+    features[metrics] = f"  - {{name: metrics, list: [{metric}]}}"
+    return _README.format(name=name, format=FORMAT, features="\n".join(features))
+
+
+def read_run_file(root: Path) -> dict[str, Any]:
+    """Read a run's name and format.
+
+    Raises:
+        RunNotFoundError: If there is no run.
+        RunFormatError: If the run is of a later major format, or its file is broken.
+    """
+    file = root / RUN_FILE
+    if not file.is_file():
+        runs = sorted(path.parent.name for path in root.glob(f"*/{RUN_FILE}"))
+        hint = f"name one of the runs in it: {', '.join(runs[:8])}" if runs else "check the path"
+        raise RunNotFoundError(f"expected a run at {str(root)!r}, got no {RUN_FILE} there: {hint}")
+    try:
+        run: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        major = int(str(run["format"]).split(".")[0])
+        run["name"] = str(run["name"])
+        run["name"] = str(run["name"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunFormatError(
+            f"expected {str(file)!r} to hold a run's name and format, got {error!r}: delete the "
+            "file and open the run for writing, which makes it anew; its takes stay as they are"
+        ) from error
+    if major > int(FORMAT.split(".")[0]):
+        raise RunFormatError(
+            f"expected a run of format {FORMAT}, got {run['format']} at {str(root)!r}: "
+            "pip install --upgrade earmark"
+        )
+    return run
+
+
+def read_writers(root: Path) -> list[dict[str, Any]]:
+    """List everyone who has opened a run for writing, the first to open it first."""
+    writers: list[dict[str, Any]] = []
+    for file in (root / WRITERS).glob("[!.]*.json"):
+        try:
+            writer = json.loads(file.read_text(encoding="utf-8"))
+            writers.append(writer | {"id": file.stem, "started_at": float(writer["started_at"])})
+        except (OSError, ValueError, TypeError, KeyError):  # damaged: its takes stand by themselves
+            writers.append({"id": file.stem, "started_at": 0.0})
+    return sorted(writers, key=lambda writer: (writer["started_at"], writer["id"]))

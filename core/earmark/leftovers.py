@@ -1,0 +1,77 @@
+"""Leftovers: what writers that are gone did not finish, told from what others still write."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from pathlib import Path
+
+from earmark.folder import read_writers
+from earmark.names import INDEX, TAKES, TEMPORARY, WRITERS, TakeName
+
+_REFERENCE = re.compile(r"([^.]+)\.ref\.")
+_FILE = re.compile(r"\d+-")
+_LONG = 3600.0
+"""Seconds without a change after which a writer that cannot be asked is taken for gone."""
+
+
+class Writers:
+    """Who has opened a run for writing, and who of them may still be at it.
+
+    Args:
+        root: The run's directory.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._known = {writer["id"]: writer for writer in read_writers(root)}
+
+    def is_gone(self, writer: str, trace: Path) -> bool:
+        """Say whether a writer has certainly ended.
+
+        On this machine its process is looked for. One on another machine, or of which nothing is
+        known, is taken for gone when `trace` has not changed for an hour.
+        """
+        known = self._known.get(writer, {})
+        pid = known.get("pid")
+        # On Windows, asking for a process would end it.
+        if known.get("host") == socket.gethostname() and isinstance(pid, int) and os.name != "nt":
+            return not _is_running(pid)
+        return time.time() - _last_change(trace) > _LONG
+
+
+def find_leftovers(root: Path, writers: Writers) -> list[Path]:
+    """List hidden files and folders of writers that are gone, which hold nothing published."""
+    folders = (root, root / WRITERS, root / INDEX, root / TAKES)
+    hidden = (path for folder in folders for path in sorted(folder.glob(f"{TEMPORARY}*")))
+    owned = ((path, _writer_of(path.name.removeprefix(TEMPORARY))) for path in hidden)
+    return [path for path, writer in owned if writer is not None and writers.is_gone(writer, path)]
+
+
+def _writer_of(name: str) -> str | None:
+    take = TakeName.parse(name)
+    if take is not None:
+        return take.writer
+    match = _REFERENCE.match(name)
+    if match:
+        return match[1]
+    return "" if _FILE.match(name) else None  # a file's name tells a process, but no machine
+
+
+def _last_change(path: Path) -> float:
+    try:
+        paths = [path, *path.iterdir()] if path.is_dir() else [path]
+        return max(each.stat().st_mtime for each in paths)
+    except FileNotFoundError:  # its writer is just renaming it
+        return time.time()
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:  # it runs as somebody else
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True

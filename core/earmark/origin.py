@@ -1,0 +1,241 @@
+"""Where the samples of a sound are: in memory, in a file, in encoded bytes, or at a URL.
+
+An origin is the part of an `Audio` that knows how to be heard. Making one reads a file's header
+at most; samples are read when they are asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import numpy as np
+
+from earmark import convert
+from earmark.codec import Header, decode, read_header
+from earmark.errors import AudioFileNotFoundError, AudioTypeError, DecodeError, SampleRateError
+from earmark.reference import fetch, has_unknown_scheme, is_file_url, is_reference
+from earmark.samples import Layout, Samples
+
+
+class Origin(Protocol):
+    """Where the samples of one sound are."""
+
+    @property
+    def header(self) -> Header:
+        """Rate, frames, channels and encoding."""
+        ...
+
+    def read(self) -> Samples:
+        """The samples, shape `(frames, channels)`, read-only."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayOrigin:
+    """Samples in memory, which nobody else holds."""
+
+    samples: Samples
+    sample_rate: int
+
+    @property
+    def header(self) -> Header:
+        """What the array's shape says."""
+        frames, channels = self.samples.shape
+        return Header(self.sample_rate, frames, channels, "ARRAY", "FLOAT")
+
+    def read(self) -> Samples:
+        """The samples themselves."""
+        return frozen(self.samples)  # a copied or unpickled array is writable again
+
+
+@dataclass(frozen=True, eq=False)
+class FileOrigin:
+    """A sound file on this machine."""
+
+    path: Path
+    header: Header
+
+    @classmethod
+    def open(cls, path: Path) -> FileOrigin:
+        """Read the file's header, and no sample."""
+        return cls(path, read_header(path))
+
+    def read(self) -> Samples:
+        """Decode the file, if it is still the one whose header was read."""
+        now = read_header(self.path)
+        if _extent(now) != _extent(self.header):
+            raise DecodeError(
+                f"expected {str(self.path)!r} as it was when this Audio was made, "
+                f"{_extent(self.header)}, got {_extent(now)}: give each sound a file of its own, "
+                "or make the Audio anew"
+            )
+        return frozen(decode(self.path)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class BytesOrigin:
+    """An encoded sound in memory."""
+
+    data: bytes
+    header: Header
+
+    @classmethod
+    def open(cls, data: bytes) -> BytesOrigin:
+        """Read the header, and no sample."""
+        return cls(data, read_header(data))
+
+    def read(self) -> Samples:
+        """Decode the bytes."""
+        return frozen(decode(self.data)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class RemoteOrigin:
+    """A sound at a URL, fetched when it is asked for, once."""
+
+    url: str
+
+    @cached_property
+    def fetched(self) -> BytesOrigin:
+        """What the URL leads to."""
+        data = fetch(self.url)
+        try:
+            return BytesOrigin.open(data)
+        except DecodeError as error:
+            raise DecodeError(f"{error}; fetched from {self.url!r}") from error
+
+    @property
+    def header(self) -> Header:
+        """The header of what the URL leads to."""
+        return self.fetched.header
+
+    def read(self) -> Samples:
+        """Decode what the URL leads to."""
+        return self.fetched.read()
+
+
+def origin_of(value: Any, rate: int | None, layout: Layout | None) -> tuple[Origin, int | None]:
+    """Find out where the samples of a value are, reading a file's header at most.
+
+    Args:
+        value: Whatever `Audio` takes, but for another `Audio`.
+        rate: The sample rate in Hz that the user gave, which raw samples need.
+        layout: The layout that the user declared, for arrays.
+
+    Returns:
+        The origin, and the sample rate in Hz that the value itself has, if any.
+
+    Raises:
+        EarmarkError: What `Audio` raises.
+    """
+    if isinstance(value, os.PathLike):
+        value = os.fsdecode(value)
+    if is_reference(value):
+        return RemoteOrigin(str(value)), None
+    if isinstance(value, str):
+        opened = FileOrigin.open(local_path(value))
+        return opened, opened.header.sample_rate
+    data = _bytes_of(value)
+    if data is not None:
+        encoded = BytesOrigin.open(data)
+        return encoded, encoded.header.sample_rate
+    return _array_origin(value, rate, layout)
+
+
+def _array_origin(value: Any, rate: int | None, layout: Layout | None) -> tuple[Origin, int | None]:
+    waveform, own_rate = convert.unpair(value)
+    source = convert.source(waveform, layout=layout)
+    known = own_rate or source.sample_rate
+    sample_rate = known or rate
+    if sample_rate is None:
+        raise SampleRateError(
+            "expected a sample rate in Hz beside raw samples, got none: pass sample_rate=16000, or "
+            "whatever these samples have"
+        )
+    return ArrayOrigin(frozen(convert.read(source)), sample_rate), known
+
+
+def _bytes_of(value: Any) -> bytes | None:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    read = getattr(value, "read", None)
+    if not callable(read) or isinstance(value, type):
+        return None
+    expected = f"expected a file open for reading in binary mode, got {type(value).__name__}"
+    try:
+        data = read()
+    except (OSError, ValueError, TypeError) as error:
+        raise AudioTypeError(
+            f"{expected}, which cannot be read ({error}): open it with mode 'rb'"
+        ) from error
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise AudioTypeError(
+            f"{expected}, which reads {type(data).__name__}: open it with mode 'rb'"
+        )
+    if not data:
+        raise DecodeError(f"{expected} at its end: go back to the start of the sound with seek(0)")
+    return bytes(data)
+
+
+def local_path(text: str) -> Path:
+    """Make the absolute path of a file on this machine, which outlives a change of directory.
+
+    Args:
+        text: A path, perhaps with `~`, or a `file://` URL.
+
+    Raises:
+        AudioFileNotFoundError: If it is a URL that leads to no file.
+    """
+    if has_unknown_scheme(text):
+        raise AudioFileNotFoundError(
+            f"expected a path or a URL, got {text!r}, whose scheme leads neither to a file nor to "
+            "a known storage: use one such as file://, s3://, gs:// or https://"
+        )
+    if is_file_url(text):
+        located = re.sub("^[^:]*://(localhost(?=/))?", "", text)
+        text = unquote(located, errors="surrogateescape")
+    path = Path(text)
+    with contextlib.suppress(RuntimeError):  # "~name" of nobody is a name like any other
+        path = path.expanduser()
+    if is_reference(text.replace(":/", "://", 1)) and not path.exists():
+        raise AudioFileNotFoundError(
+            f"expected a sound file, got {text!r}, a URL that lost a slash in a Path: pass URLs "
+            "as str"
+        )
+    return path.absolute()
+
+
+def _extent(header: Header) -> str:
+    shape = f"({header.num_frames}, {header.num_channels})"
+    return f"(frames, channels) = {shape} at {header.sample_rate} Hz"
+
+
+def frozen(samples: Samples) -> Samples:
+    """Make an array read-only, since every holder of one `Audio` sees the same samples."""
+    samples.flags.writeable = False
+    return samples
+
+
+def digest(samples: Samples) -> str:
+    """Name one sound by its content: equal samples have equal digests, however they are stored.
+
+    Args:
+        samples: Shape `(frames, channels)`; 0 and -0 are the same sample, as are all NaNs.
+
+    Returns:
+        A SHA-256 in hexadecimal.
+    """
+    with np.errstate(all="ignore"):
+        canonical = samples + np.float32(0)
+    canonical[np.isnan(canonical)] = np.nan
+    content = hashlib.sha256(repr(canonical.shape).encode())
+    content.update(np.ascontiguousarray(canonical, dtype="<f4").data)
+    return content.hexdigest()

@@ -1,0 +1,351 @@
+"""Run: the door for plain training loops, and the room behind every framework's monitor."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from earmark.draft import Draft, PerRole
+from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, StorageError, shown
+from earmark.mode import is_enabled
+from earmark.notices import Notices
+from earmark.recorder import Recorder
+from earmark.schedule import Position, Schedule
+from earmark.sink import Feed, Sink, open_sink
+from earmark.writer import Writer
+
+_MAX_STEP = 2**63  # what a column of integers holds, in any tool that reads a run
+
+
+class Run:
+    """A run that is being written: a directory of takes.
+
+    Two lines in a plain PyTorch loop; see the example. What cannot be logged costs one clip and
+    one warning that says why, and training goes on.
+
+    Args:
+        path: The run's directory; made if there is none, gone on with if there is one.
+        schedule: When `due` says yes; always, if there is none.
+        sinks: Names of trackers, such as `"wandb"`, or sinks, that every take is passed on to.
+        config: What to remember of the training job; anything JSON holds.
+        bit_depth: 16 or 24 to store FLAC at that depth; the smallest that holds each sound, if
+            none is given.
+        enabled: Whether to do anything at all; `EARMARK_MODE=disabled` switches everything off.
+        strict: Raise errors instead of warning of them.
+        dry_run: Convert everything, write nothing.
+
+    Raises:
+        RunFormatError: If the directory is a run of a later major format, or a folder of runs.
+        StorageError: If the directory cannot be written.
+        UnknownSinkError: If no sink has a name that was given.
+        MissingDependencyError: If a sink's package is not installed.
+        ArgumentError: If an argument, or `EARMARK_MODE`, is none of the values it may have.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> noise = np.random.default_rng(0).uniform(-0.1, 0.1, 16_000)
+        >>> with Run(f"{folder.name}/vocoder") as run:
+        ...     for epoch in range(2):
+        ...         if run.due(epoch=epoch):
+        ...             run.log({"prediction": noise}, epoch=epoch, sample_rate=16_000)
+        >>> from earmark import open_run
+        >>> for clip in open_run(f"{folder.name}/vocoder").clips(role="prediction"):
+        ...     print(clip.epoch, clip.example, clip.audio.duration_seconds)
+        0 0 1.0
+        1 0 1.0
+        >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        schedule: Schedule | None = None,
+        sinks: Sequence[str | Sink] = (),
+        config: Mapping[str, Any] | None = None,
+        bit_depth: int | None = None,
+        enabled: bool = True,
+        strict: bool = False,
+        dry_run: bool = False,
+    ) -> None:
+        self.path = _checked_path(path)
+        self.enabled = enabled and is_enabled()
+        self._schedule = _checked_schedule(schedule)
+        self._notices = Notices(strict=strict)
+        self._granted: Position | None = None  # where `due` last said yes
+        self._last: Position | None = None  # where it had, when a take was last logged
+        self._examples: dict[str, tuple[int, int]] = {}
+        self._recorder: Recorder | None = None
+        if self.enabled:
+            self._recorder = self._open(sinks, config, bit_depth, dry_run=dry_run)
+
+    def _open(
+        self,
+        sinks: Sequence[str | Sink],
+        config: Mapping[str, Any] | None,
+        bit_depth: int | None,
+        *,
+        dry_run: bool,
+    ) -> Recorder:
+        if dry_run:
+            return Recorder(None, (), self._notices)
+        feeds = [Feed(open_sink(sink), self._notices) for sink in _checked_sinks(sinks)]
+        try:
+            writer = Writer(self.path, config=config, bit_depth=bit_depth)
+        except EarmarkError:
+            raise
+        except OSError as error:
+            raise StorageError(
+                f"expected a directory that can be written at {str(self.path)!r}, got {error}: "
+                "choose another one, or make room"
+            ) from error
+        if os.environ.get("RANK", "0") == "0":
+            sys.stderr.write(
+                f"earmark: clips go to {self.path} (list them: earmark ls {self.path})\n"
+            )
+        return Recorder(writer, feeds, self._notices)
+
+    def due(
+        self, *, epoch: int | None = None, step: int | None = None, final: bool = False
+    ) -> bool:
+        """Say whether to log now; the answer stays the same until the loop moves on.
+
+        Args:
+            epoch: Counted from 0.
+            step: Batches that stepped.
+            final: Whether this is known to be the last validation, which a schedule of every so
+                many epochs or steps logs in any case.
+
+        Raises:
+            ArgumentError: If the schedule needs the one of them that is missing, or one is no
+                whole number.
+        """
+        if self._recorder is None:
+            return False
+        now = Position(_whole("epoch", epoch), _whole("step", step))
+        if self._schedule is None or now == self._granted:
+            return True
+        try:
+            if self._schedule.due(now, self._last, final=final):
+                self._granted = now
+        except EarmarkError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a schedule of one's own may raise anything
+            self._notices.fault("schedule", f"the validation at {now}", error)
+        return now == self._granted
+
+    def log(
+        self,
+        sounds: Mapping[str, Any],
+        *,
+        step: int | None = None,
+        epoch: int | None = None,
+        tag: str = "",
+        sample_rate: PerRole = None,
+        caption: str | None = None,
+        example: Any = None,
+        metrics: Mapping[str, Any] | None = None,
+        layout: PerRole = None,
+    ) -> None:
+        """Log the sounds of one example, as one take.
+
+        Args:
+            sounds: Sounds by role, `{"input": ..., "prediction": ..., "target": ...}` or any
+                names: tensors `(T,)` or `(C, T)`, arrays `(frames,)` or `(frames, channels)`,
+                paths, URLs, `(waveform, sample_rate)` pairs, `Audio`.
+            step: The training step; the epoch, if none is given.
+            epoch: Counted from 0.
+            tag: What logs it, for example `"val"`.
+            sample_rate: In Hz; or by role, `{"prediction": 48_000, "input": 16_000}`.
+            caption: What to show beside the sounds.
+            example: The example's identity, the same in every epoch; numbered over all calls of
+                one step and tag, if there is none.
+            metrics: Numbers by name, shown beside the sounds.
+            layout: `"channels_first"` or `"channels_last"`, where shapes alone do not say.
+        """
+        with self.take(step=step, epoch=epoch, tag=tag) as draft:
+            draft.add(
+                sounds,
+                sample_rate=sample_rate,
+                caption=caption,
+                example=example,
+                metrics=metrics,
+                layout=layout,
+            )
+
+    def log_batch(
+        self,
+        sounds: Mapping[str, Any],
+        *,
+        step: int | None = None,
+        epoch: int | None = None,
+        tag: str = "",
+        sample_rate: PerRole = None,
+        lengths: PerRole = None,
+        hop_length: int | None = None,
+        captions: Iterable[str | None] | None = None,
+        examples: Iterable[Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Log a batch of examples, as one take.
+
+        Args:
+            sounds: Batches by role: tensors `(B, T)` or `(B, C, T)`, arrays `(batch, frames)` or
+                `(batch, frames, channels)`, or lists of sounds as `log` takes them.
+            step: The training step; the epoch, if none is given.
+            epoch: Counted from 0.
+            tag: What logs it, for example `"val"`.
+            sample_rate: In Hz; or by role.
+            lengths: How much of each padded sound is sound, or that by role: integers count
+                samples (frames of `hop_length` samples, where it is given), floats in (0, 1] are
+                relative.
+            hop_length: In samples.
+            captions: What to show beside each example.
+            examples: The identity of each example; numbered over all calls of one step and tag,
+                if there are none.
+            metrics: By name one number, or one for each example.
+        """
+        with self.take(step=step, epoch=epoch, tag=tag) as draft:
+            draft.add_batch(
+                sounds,
+                sample_rate=sample_rate,
+                lengths=lengths,
+                hop_length=hop_length,
+                captions=captions,
+                examples=examples,
+                metrics=metrics,
+            )
+
+    @contextmanager
+    def take(
+        self, *, step: int | None = None, epoch: int | None = None, tag: str = ""
+    ) -> Generator[Draft]:
+        """Put a take together from several batches: `with run.take(step=step) as take: ...`.
+
+        It offers `add` and `add_batch`, which take what `log` and `log_batch` take, and is
+        published when the block ends, however it ends.
+
+        Args:
+            step: The training step; the epoch, if none is given.
+            epoch: Counted from 0.
+            tag: What logs it, for example `"val"`.
+        """
+        draft = self.draft(step=step, epoch=epoch, tag=tag)
+        try:
+            yield draft
+        finally:
+            self.submit(draft)
+
+    def draft(self, *, step: int | None = None, epoch: int | None = None, tag: str = "") -> Draft:
+        """Begin a take that `submit` publishes later; nothing is written until then."""
+        if self._recorder is not None:
+            with self._notices.guard("place", "a call"):
+                return self._placed(step, epoch, tag)
+        return Draft(0, None, "", self._notices, void=True)
+
+    def _placed(self, step: Any, epoch: Any, tag: Any) -> Draft:
+        place, passed = _place(step, epoch)
+        known_step, count = self._examples.get(_checked_tag(tag), (place, 0))
+        first = count if known_step == place else 0
+        return Draft(place, passed, tag, self._notices, next_example=first)
+
+    def submit(self, draft: Draft) -> None:
+        """Publish a draft, unless nothing was added to it."""
+        if self._recorder is None or draft.void:
+            return
+        self._examples[draft.tag] = (draft.step, draft.next_example)
+        if draft.entries:
+            self._last = self._granted
+            self._recorder.submit(draft)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until everything logged is published, `timeout` seconds at most."""
+
+    def close(self) -> None:
+        """Publish what is pending and close the sinks; logging afterwards does nothing."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.close()
+
+    def __enter__(self) -> Run:  # noqa: PYI034 - typing.Self came with Python 3.11
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+
+def _checked_path(path: object) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentTypeError(
+            f"expected the run's directory as a path, got {shown(path)}: pass one "
+            "such as 'runs/first'"
+        )
+    text = os.fsdecode(path)
+    if not text or "://" in text:
+        raise ArgumentError(
+            f"expected a directory on this machine, such as 'runs/first', got {text!r}: write the "
+            "run there, and copy it to where it belongs"
+        )
+    return Path(text).expanduser()
+
+
+def _checked_schedule(schedule: Schedule | None) -> Schedule | None:
+    if schedule is None or callable(getattr(schedule, "due", None)):
+        return schedule
+    raise ArgumentTypeError(
+        f"expected a schedule, got {shown(schedule)}: pass every_n_epochs(5), "
+        "every_n_steps(1000) or at_epochs([0, 1, 5, 50])"
+    )
+
+
+def _checked_sinks(sinks: Sequence[str | Sink]) -> Sequence[str | Sink]:
+    if isinstance(sinks, str):
+        raise ArgumentTypeError(f"expected a list of sinks, got {sinks!r}: pass [{sinks!r}]")
+    return sinks
+
+
+def _place(step: Any, epoch: Any) -> tuple[int, int | None]:
+    passed = _whole("epoch", epoch)
+    place = passed if step is None else _whole("step", step)
+    if place is None:
+        raise ArgumentError(
+            "expected a step, or an epoch that serves as one, got neither: pass step=global_step"
+        )
+    return place, passed
+
+
+def _whole(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = -1 if isinstance(value, bool) or int(value) != value else int(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # no number at all, or many
+        number = -1
+    if not 0 <= number < _MAX_STEP:
+        raise ArgumentError(
+            f"expected the {name} as a whole number, 0 or more, got {shown(value)}: count "
+            f"{name}s from 0"
+        )
+    return number
+
+
+def _checked_tag(tag: object) -> str:
+    if isinstance(tag, str):
+        return tag
+    raise ArgumentTypeError(
+        f"expected the tag as text, got {shown(tag)}: pass tag='val', or any name"
+    )

@@ -1,0 +1,107 @@
+"""Which examples: the same few in every epoch, by their identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+ID_KEYS = ("id", "utt_id", "key", "path")
+"""Keys of a batch under which its examples' identities are looked for, in this order."""
+
+
+class Selection:
+    """Picks the first examples it meets, and then the same ones in every loop.
+
+    Args:
+        max_examples: How many.
+        chosen: The identities chosen so far, from an earlier part of the training.
+    """
+
+    def __init__(self, max_examples: int, chosen: Sequence[str] = ()) -> None:
+        self._max = max_examples
+        self.chosen = list(chosen)
+        self._seen: set[str] = set()
+
+    def restart(self) -> None:
+        """Begin another loop over the data."""
+        self._seen.clear()
+
+    def wants(self, identities: Sequence[str] | None = None) -> bool:
+        """Say whether examples of this loop are still to come, and maybe among these."""
+        if len(self._seen) >= self._max:
+            return False
+        if identities is None or len(self.chosen) < self._max:
+            return True
+        return any(name in self.chosen and name not in self._seen for name in identities)
+
+    def pick(self, identities: Sequence[str]) -> list[int]:
+        """Say which positions of a batch to log; each example once in a loop."""
+        return [position for position, name in enumerate(identities) if self._take(name)]
+
+    def _take(self, name: str) -> bool:
+        if name in self._seen:
+            return False
+        if name not in self.chosen:
+            if len(self.chosen) >= self._max:
+                return False
+            self.chosen.append(name)
+        self._seen.add(name)
+        return True
+
+
+def batch_ids(batch: Any) -> list[str] | None:
+    """Find the identities that a batch gives its examples; `None` if it gives none.
+
+    Args:
+        batch: A mapping with a list of texts or integers, or a tensor of integers on this
+            machine, under one of `ID_KEYS`.
+    """
+    if not isinstance(batch, Mapping):
+        return None
+    for key in ID_KEYS:
+        names = _names(batch.get(key))
+        if names is not None:
+            return names
+    return None
+
+
+def _names(column: Any) -> list[str] | None:
+    if getattr(getattr(column, "device", None), "type", "cpu") != "cpu":
+        return None  # reading it would wait for the device
+    listed = column.tolist() if getattr(column, "ndim", 0) == 1 else column
+    if not isinstance(listed, list | tuple) or not listed:
+        return None
+    return [str(name) for name in listed] if all(map(_is_name, listed)) else None
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str | int) or hasattr(value, "__fspath__")
+
+
+def batch_size(batch: Any) -> int:
+    """Say how many examples a batch holds: the length of the first column in it, else 1.
+
+    A list of sounds of different lengths has no columns, but one example in each of its places.
+    """
+    shape = getattr(batch, "shape", None)
+    if shape is not None:
+        return int(shape[0]) if len(shape) > 0 else 1
+    columns: list[Any] = []
+    if isinstance(batch, Mapping):
+        columns = list(batch.values())
+    elif isinstance(batch, list | tuple):
+        if all(isinstance(item, str | int | float) for item in batch) or _is_ragged(batch):
+            return len(batch)
+        columns = list(batch)
+    sized = (column for column in columns if hasattr(column, "__len__") and not _is_text(column))
+    first = next((column for column in sized if getattr(column, "shape", True) != ()), None)
+    return 1 if first is None else batch_size(first)
+
+
+def _is_ragged(batch: Sequence[Any]) -> bool:
+    shapes = {getattr(item, "shape", ()) for item in batch}
+    return len(shapes) > 1 and all(len(shape) == 1 for shape in shapes)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | bytes)

@@ -1,0 +1,131 @@
+"""Sink: what a published take is passed on to, and the lookup by name.
+
+The file `earmark_integrations/sinks/<name>.py` is the registration; other packages register
+theirs by the entry points `earmark.sinks`. Either offers `open_sink(target=None) -> Sink`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+
+from earmark.clip import Clip, Take
+from earmark.errors import ArgumentTypeError, MissingDependencyError, UnknownSinkError
+from earmark.notices import Notices
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+_SINKS = "earmark_integrations.sinks"
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """What published takes are passed on to. It holds no policy: it writes what it is given."""
+
+    def write(self, take: Take) -> None:
+        """Pass on a take; its clips' sounds are files, `clip.audio.path`, or references."""
+        ...
+
+    def close(self) -> None:
+        """Write what is pending; nothing comes after. What it was opened on stays open."""
+        ...
+
+
+def sink_names() -> list[str]:
+    """The names of all sinks there are, whether their packages are installed or not."""
+    spec = importlib.util.find_spec(_SINKS)
+    folders = spec.submodule_search_locations if spec else None
+    names = {info.name for info in pkgutil.iter_modules(folders or [])}
+    return sorted(names | {entry.name for entry in _entry_points()})
+
+
+def open_sink(sink: str | Sink, target: Any = None) -> Sink:
+    """Open a sink by its name.
+
+    Args:
+        sink: A name, such as `"wandb"`; a sink is returned as it is.
+        target: The tracker's own run or writer; the active one, if there is none given.
+
+    Raises:
+        UnknownSinkError: If no sink has this name.
+        MissingDependencyError: If the sink's package is not installed.
+        ArgumentTypeError: If it is neither a name nor a sink.
+    """
+    if not isinstance(sink, str):
+        if isinstance(sink, Sink):
+            return sink
+        raise ArgumentTypeError(
+            f"expected a sink's name or an object with write(take) and close(), got {sink!r}: "
+            f"there are {', '.join(sink_names())}"
+        )
+    try:
+        return _opener(sink)(target)
+    except ImportError as error:
+        if isinstance(error, MissingDependencyError):
+            raise
+        raise MissingDependencyError(
+            f"the {sink!r} sink needs {error.name or error}: pip install 'earmark[{sink}]'"
+        ) from error
+
+
+def _opener(name: str) -> Callable[[Any], Sink]:
+    if name.isidentifier() and importlib.util.find_spec(f"{_SINKS}.{name}") is not None:
+        module = importlib.import_module(f"{_SINKS}.{name}")
+        return cast("Callable[[Any], Sink]", module.open_sink)
+    for entry in _entry_points():
+        if entry.name == name:
+            return cast("Callable[[Any], Sink]", entry.load())
+    raise UnknownSinkError(f"expected one of {', '.join(sink_names())}, got no sink {name!r}")
+
+
+def _entry_points() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points  # noqa: PLC0415  # slow to import, seldom needed
+
+    return entry_points(group="earmark.sinks")
+
+
+class Feed:
+    """Passes takes on to one sink: an unchanged input or target once, and faults to the notices.
+
+    Args:
+        sink: Where to.
+        notices: Who is told if it fails.
+    """
+
+    def __init__(self, sink: Sink, notices: Notices) -> None:
+        self._sink = sink
+        self._notices = notices
+        self._sent: set[tuple[str, ...]] = set()
+
+    def pass_on(self, take: Take) -> None:
+        """Pass on a take, but for the inputs and targets that this sink has already."""
+        fresh = {_place(clip): clip for clip in take.clips if _place(clip) not in self._sent}
+        if not fresh:
+            return
+        try:
+            self._sink.write(replace(take, clips=tuple(fresh.values())))
+        except Exception as error:  # noqa: BLE001 - a tracker may raise anything, training goes on
+            self._notices.fault(("sink", type(self._sink)), f"a take at step {take.step}", error)
+        else:
+            # What lies in the take's own folder never comes again.
+            self._sent.update(place for place, clip in fresh.items() if _is_linked(clip, take))
+
+    def close(self) -> None:
+        """Close the sink."""
+        try:
+            self._sink.close()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._notices.fault(("sink", type(self._sink)), "what was pending", error)
+
+
+def _place(clip: Clip) -> tuple[str, ...]:
+    return clip.tag, clip.example, clip.role, str(clip.audio.path or clip.audio.resolve_ref())
+
+
+def _is_linked(clip: Clip, take: Take) -> bool:
+    return clip.audio.path is None or take.path not in clip.audio.path.parents

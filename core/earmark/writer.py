@@ -1,0 +1,282 @@
+"""Writer: one opening of a run for writing, by one process. It publishes takes.
+
+    clips --> .tmp-<take>/ sounds, links, metadata, fsynced --> one rename --> <take>/ --> index
+
+Every file belongs to one writer, so writers share nothing and need no locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import platform
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from earmark.audio import Audio
+from earmark.clip import Clip, Take, to_record
+from earmark.codec import Header, choose, encode, kept_suffix
+from earmark.disk import (
+    append_line,
+    json_line,
+    json_lines,
+    publish_folder,
+    write_durably,
+    write_new,
+)
+from earmark.errors import ArgumentError, RunFormatError
+from earmark.folder import create_run, read_writers
+from earmark.level import Level
+from earmark.names import (
+    INDEX,
+    LINKS,
+    METADATA,
+    TAKES,
+    TEMPORARY,
+    WRITERS,
+    TakeName,
+    new_writer_id,
+    reference_name,
+    safe_name,
+)
+from earmark.origin import BytesOrigin, FileOrigin, RemoteOrigin, digest
+from earmark.store import read_records, take_names
+from earmark.version import __version__
+
+STORED_ONCE = frozenset({"input", "target"})
+"""Roles whose sound seldom changes: stored once for each content, and linked to from takes."""
+
+
+class Writer:
+    """One opening of a run for writing.
+
+    Args:
+        root: The run's directory; made if there is none.
+        config: What to remember of the training job; anything JSON holds.
+        bit_depth: 16 or 24 to store FLAC at that depth; None for the smallest that holds the sound.
+
+    Raises:
+        RunFormatError: If the directory is a run of a later major format, or a folder of runs.
+        ArgumentError: If the bit depth is none of these, or the config is not what JSON holds.
+        OSError: If the directory cannot be written.
+    """
+
+    def __init__(
+        self, root: Path, *, config: Mapping[str, Any] | None = None, bit_depth: int | None = None
+    ) -> None:
+        self.root = root
+        self.id = new_writer_id()
+        self._bit_depth = _checked_bit_depth(bit_depth)
+        self._number = 0
+        self._references: dict[str, dict[str, Any]] = {}
+        remembered = _checked_config(config)
+        create_run(root)
+        self._older = take_names(root)
+        write_new(root / WRITERS / f"{self.id}.json", _describe(self, remembered).encode())
+
+    def publish(self, step: int, clips: Sequence[Clip]) -> Take:
+        """Publish clips of one step, all or nothing.
+
+        Args:
+            step: The step of every clip.
+            clips: At least one.
+
+        Returns:
+            The take, its clips read back from where they are stored.
+
+        Raises:
+            OSError: If the disk refuses; nothing is left behind, and it may be tried again.
+        """
+        name = TakeName(step, self.id, self._number)
+        self._number += 1  # whatever comes of it, no later take has this name
+        final = self.root / TAKES / str(name)
+        temporary = final.with_name(f"{TEMPORARY}{name}")
+        shutil.rmtree(temporary, ignore_errors=True)
+        try:
+            temporary.mkdir()
+            stored, links = self._write_take(temporary, clips)
+            publish_folder(temporary, final)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        line = json_line({"take": str(name), "clips": stored, "links": links})
+        with contextlib.suppress(OSError):  # the index is a cache: readers see the take without it
+            append_line(self.root / INDEX / f"{self.id}.jsonl", line)
+        return Take.from_records(final.parent, name, stored, links)
+
+    def older_keys(self, step: int) -> Iterator[set[tuple[str, str, str, int]]]:
+        """The keys of the clips of each take that earlier writers have published at a step."""
+        for name in self._older:
+            if name.step == step:
+                yield _keys(self.root / TAKES, name)
+
+    def _write_take(
+        self, folder: Path, clips: Sequence[Clip]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        stored: list[dict[str, Any]] = []
+        links: list[dict[str, Any]] = []
+        for clip in clips:
+            if isinstance(clip.audio.origin, RemoteOrigin):
+                links.append(_link_to_url(clip))
+            elif clip.role in STORED_ONCE:
+                links.append(self._link_to_reference(clip))
+            else:
+                stem = _free_stem(folder, f"{safe_name(clip.example)}.{safe_name(clip.role)}")
+                stored.append(self._write_sound(folder, stem, clip))
+        if links:
+            write_durably(folder / LINKS, json_lines(links))
+        if stored:
+            write_durably(folder / METADATA, json_lines(stored))
+        return stored, links
+
+    def _link_to_reference(self, clip: Clip) -> dict[str, Any]:
+        content = f"{digest(clip.audio.samples)}@{clip.audio.sample_rate}"
+        name = reference_name(clip.example, clip.role, hashlib.sha256(content.encode()).hexdigest())
+        if name not in self._references:
+            self._references[name] = self._stored_reference(name, clip)
+        sound = self._references[name]
+        header = Header(
+            *(sound[key] for key in ("sample_rate", "num_frames", "num_channels")),
+            *(sound[key] for key in ("format", "subtype")),
+        )
+        link = {"sound": f"{name}/{sound['file_name']}", "url": ""}
+        return link | to_record(clip, header, clip.level)
+
+    def _stored_reference(self, name: str, clip: Clip) -> dict[str, Any]:
+        final = self.root / TAKES / name
+        if not final.is_dir():
+            temporary = final.with_name(f"{TEMPORARY}{self.id}.{name}")
+            shutil.rmtree(temporary, ignore_errors=True)
+            try:
+                temporary.mkdir()
+                sound = self._write_sound(temporary, safe_name(clip.role), clip)
+                write_durably(temporary / METADATA, json_lines([sound]))
+                if publish_folder(temporary, final):
+                    return sound
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        return _read_reference(final)
+
+    def _write_sound(self, folder: Path, stem: str, clip: Clip) -> dict[str, Any]:
+        data, header, suffix = _kept(clip.audio) or _encoded(clip, self._bit_depth)
+        write_durably(folder / f"{stem}{suffix}", data)
+        return {
+            "file_name": f"{stem}{suffix}",
+            **to_record(clip, header, clip.level),
+            "num_bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+
+
+def _keys(takes: Path, name: TakeName) -> set[tuple[str, str, str, int]]:
+    try:
+        records = read_records(takes / str(name)) or {"clips": [], "links": []}
+        take = Take.from_records(takes, name, records["clips"], records["links"])
+    except (OSError, RunFormatError, LookupError, TypeError):  # deleted or damaged since
+        return set()
+    return {clip.key for clip in take.clips}
+
+
+def _read_reference(folder: Path) -> dict[str, Any]:
+    records = read_records(folder)
+    if records is None or not records["clips"]:
+        raise RunFormatError(
+            f"expected a sound and its record in {str(folder)!r}, got neither: delete the folder, "
+            "and the sound is stored anew"
+        )
+    return dict(records["clips"][0])
+
+
+def _kept(audio: Audio) -> tuple[bytes, Header, str] | None:
+    origin = audio.origin
+    if not isinstance(origin, FileOrigin | BytesOrigin):
+        return None
+    suffix = kept_suffix(origin.header)
+    if suffix is None:
+        return None
+    data = origin.data if isinstance(origin, BytesOrigin) else origin.path.read_bytes()
+    return data, origin.header, suffix
+
+
+def _encoded(clip: Clip, bit_depth: int | None) -> tuple[memoryview, Header, str]:
+    samples, rate = clip.audio.samples, clip.audio.sample_rate
+    if clip.level.num_nonfinite:
+        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    encoding = choose(samples, rate, bit_depth)
+    # In memory first: libsndfile passes over a disk that fills up while it writes the last block.
+    buffer = io.BytesIO()
+    encode(buffer, samples, rate, encoding)
+    header = Header(rate, len(samples), samples.shape[1], encoding.format, encoding.subtype)
+    return buffer.getbuffer(), header, encoding.suffix
+
+
+def _link_to_url(clip: Clip) -> dict[str, Any]:
+    unheard = Header(clip.audio.sample_rates([clip.audio])[0] or 0, 0, 0, "", "")
+    link = {"sound": "", "url": clip.audio.resolve_ref()}
+    return link | to_record(clip, unheard, Level(0.0, 0.0))
+
+
+def _free_stem(folder: Path, stem: str) -> str:
+    taken = {path.name.rsplit(".", 1)[0] for path in folder.iterdir()}
+    free, count = stem, 1
+    while free in taken:
+        count += 1
+        free = f"{stem}-{count}"
+    return free
+
+
+def _describe(writer: Writer, config: Mapping[str, Any]) -> str:
+    rank = _number("RANK", 0)
+    before = [known["id"] for known in read_writers(writer.root) if known.get("rank") == rank]
+    description = {
+        "id": writer.id,
+        "started_at": time.time(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "rank": rank,
+        "world_size": _number("WORLD_SIZE", 1),
+        "resumed_from": before[-1] if before else "",
+        "versions": {
+            "earmark": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "soundfile": soundfile.__version__,
+        },
+        "config": config,
+    }
+    return json.dumps(description, indent=1)
+
+
+def _checked_bit_depth(bit_depth: int | None) -> int | None:
+    if bit_depth not in (None, 16, 24):
+        raise ArgumentError(
+            f"expected bit_depth to be 16, 24 or None, got {bit_depth!r}: leave it out for the "
+            "smallest that holds each sound"
+        )
+    return bit_depth
+
+
+def _checked_config(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(config or {}), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"expected a config of what JSON holds, got {config!r}: {error}; pass plain numbers, "
+            "texts, lists and dicts, such as vars(args)"
+        ) from error
+    return plain
+
+
+def _number(variable: str, default: int) -> int:
+    text = os.environ.get(variable, "")
+    return int(text) if text.isdecimal() else default

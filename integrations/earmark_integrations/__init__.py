@@ -1,0 +1,1 @@
+"""What connects earmark to frameworks and trackers: one file for each, named like its package."""

@@ -1,0 +1,13 @@
+"""AudioMonitor for `lightning.pytorch`."""
+
+from __future__ import annotations
+
+from lightning.pytorch.callbacks import Callback
+
+from earmark_integrations._hooks import Hooks
+
+__all__ = ["AudioMonitor"]
+
+
+class AudioMonitor(Hooks, Callback):  # noqa: D101 - it is the one of Hooks
+    __doc__ = Hooks.__doc__

@@ -1,0 +1,105 @@
+"""Weights & Biases: published takes join the rows of scalars that a run logs anyway."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, TypeAlias
+
+import wandb
+from wandb.sdk.wandb_run import Run  # `wandb.Run` is only in releases since 2025
+
+from earmark.clip import Clip, Take
+from earmark.errors import ArgumentError, ArgumentTypeError
+
+
+def open_sink(target: Run | None = None) -> WandbSink:
+    """Open a sink on a W&B run.
+
+    Args:
+        target: What `wandb.init()` returned, or `WandbLogger.experiment`; the active run, if none
+            is given.
+
+    Raises:
+        ArgumentError: If there is no active run.
+        ArgumentTypeError: If the target is no W&B run.
+    """
+    run = wandb.run if target is None else target
+    if run is None:
+        raise ArgumentError(
+            "expected an active W&B run, got none: call wandb.init() before "
+            "earmark.Run(..., sinks=['wandb'])"
+        )
+    return WandbSink(run)
+
+
+class WandbSink:
+    """Passes takes on to a W&B run: a list of `wandb.Audio` under each `<tag>/<role>`.
+
+    Nothing is logged with `step=`, and no row is committed: sounds are on the row that the next
+    scalars complete, or that `run.finish()` does. (A run in W&B's shared mode has no such rows.)
+    Files are handed over as they are stored. W&B refuses references: of these there is a link,
+    under `<tag>/<role>/link`.
+
+    Args:
+        run: The run; it stays open.
+
+    Raises:
+        ArgumentTypeError: If it is no W&B run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        if not isinstance(run, Run):
+            raise ArgumentTypeError(
+                f"expected a W&B run, got {type(run).__name__}: pass what wandb.init() returned, "
+                "or WandbLogger.experiment"
+            )
+        self._run = run
+        self._row: int | None = None
+        self._on_row: dict[str, list[_Media]] = {}
+
+    def write(self, take: Take) -> None:
+        """Log a take."""
+        if self._run.disabled:
+            return
+        media: dict[str, list[_Media]] = {}
+        for clip in take.clips:
+            _add(clip, media)
+        # Processes that share a run share no rows: there, each call makes one of its own.
+        shared = self._run.settings.mode == "shared"
+        self._run.log(media, commit=shared)
+        if not shared:
+            self._keep_earlier(media)
+
+    def close(self) -> None:
+        """Leave the last row to the run, which writes it with the next scalars or at its end."""
+
+    def _keep_earlier(self, media: dict[str, list[_Media]]) -> None:
+        """Log again what this row held under the same keys, of which it keeps the last value."""
+        row = self._run.step  # after `log`, which fails at once if the run has finished: this waits
+        earlier = self._on_row if row == self._row else {}
+        whole = {key: earlier.get(key, []) + new for key, new in media.items()}
+        self._row, self._on_row = row, earlier | whole
+        again = {key: whole[key] for key in whole if key in earlier}
+        if again:
+            self._run.log(again, commit=False)
+
+
+class _Sound(wandb.Audio):
+    """A `wandb.Audio` whose file is copied and uploaded once, however often it is logged."""
+
+    def bind_to_run(self, *args: Any, **kwargs: Any) -> None:
+        if not self.is_bound():
+            super().bind_to_run(*args, **kwargs)
+
+
+_Media: TypeAlias = "_Sound | wandb.Html"
+
+
+def _add(clip: Clip, media: dict[str, list[_Media]]) -> None:
+    key = "/".join(filter(None, [clip.tag, clip.role]))
+    url = clip.audio.resolve_ref()
+    if url is None:
+        media.setdefault(key, []).append(_Sound(str(clip.audio.path), caption=clip.title))
+    else:
+        link = f'<a href="{escape(url)}">{escape(clip.title)}</a>'
+        media.setdefault(f"{key}/link", []).append(wandb.Html(link, inject=False))

@@ -1,0 +1,32 @@
+"""Real faults of a disk, made by the kernel, and what is told of faults."""
+
+from __future__ import annotations
+
+import resource
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from earmark import EarmarkWarning
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Generator[None]:
+    """A disk that is nearly full: every byte beyond `size` in any one file is refused."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def told() -> Generator[list[str]]:
+    """Collect every message that earmark tells within a block, to be read behind it."""
+    messages: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield messages
+    assert {each.category for each in caught} <= {EarmarkWarning}
+    messages += [str(each.message) for each in caught]

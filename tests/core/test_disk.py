@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from earmark.disk import (
+    append_line,
+    json_line,
+    json_lines,
+    publish_folder,
+    write_durably,
+    write_new,
+)
+from tests.core.faults import files_of_at_most
+
+
+def folder_with(path: Path, content: str) -> Path:
+    """Make a folder with one file in it."""
+    path.mkdir()
+    (path / "sound").write_text(content)
+    return path
+
+
+@pytest.mark.parametrize("text", ["plain", "你好", "a\nb\tc", "\u2028 \x85", 'quote " \\', ""])
+def test_one_record_is_one_line(text: str) -> None:
+    """A record is one line of JSON, readable in any editor, whatever its text holds."""
+    line = json_line({"caption": text})
+
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    assert json.loads(line) == {"caption": text}
+
+
+def test_what_utf8_cannot_hold_becomes_a_question_mark() -> None:
+    """Half a surrogate pair, as in a badly decoded path, costs a character and nothing else."""
+    assert json.loads(json_lines([{"caption": "a\ud800b"}])) == {"caption": "a?b"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_is_strict(value: float) -> None:
+    """NaN and Infinity, which are no JSON, are never written."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_line({"value": value})
+
+
+def test_a_file_that_the_disk_cannot_take_is_an_error(tmp_path: Path) -> None:
+    """A write that the disk refuses in the middle of the file is told with its cause."""
+    with files_of_at_most(1000), pytest.raises(OSError, match="too large") as caught:
+        write_durably(tmp_path / "sound", bytes(1001))
+
+    assert caught.value.errno == errno.EFBIG
+
+
+def test_publishing_gives_a_folder_its_name(tmp_path: Path) -> None:
+    """What was written under a hidden name appears, whole, under its own."""
+    hidden = folder_with(tmp_path / ".tmp-a", "mine")
+
+    assert publish_folder(hidden, tmp_path / "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a/sound").read_text() == "mine"
+
+
+def test_what_is_published_is_never_replaced(tmp_path: Path) -> None:
+    """A second folder of the same name is refused, and the first stays as it is."""
+    folder_with(tmp_path / "a", "theirs")
+    hidden = folder_with(tmp_path / ".tmp-a", "mine")
+
+    assert not publish_folder(hidden, tmp_path / "a")
+    assert (tmp_path / "a/sound").read_text() == "theirs"
+
+
+def test_publishing_where_it_cannot_be_is_an_error(tmp_path: Path) -> None:
+    """A folder that can get no name is not called published."""
+    hidden = folder_with(tmp_path / ".tmp-a", "mine")
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NotADirectoryError):
+        publish_folder(hidden, tmp_path / "file/a")
+
+
+def test_a_new_file_is_created_once(tmp_path: Path) -> None:
+    """Whoever comes second changes nothing, and nothing else is left behind."""
+    file = tmp_path / "run.json"
+
+    assert write_new(file, b"first")
+    assert not write_new(file, b"second")
+    assert file.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_new_file_is_created_once_where_there_are_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a file system such as exFAT, too, what is there is never overwritten."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    file = tmp_path / "run.json"
+
+    assert write_new(file, b"first")
+    assert not write_new(file, b"second")
+    assert file.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_new_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A disk that fills up leaves neither half a file nor a temporary one."""
+    with files_of_at_most(1000), pytest.raises(OSError, match="too large"):
+        write_new(tmp_path / "run.json", bytes(1001))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_are_appended(tmp_path: Path) -> None:
+    """Each line stands behind those before it."""
+    append_line(tmp_path / "index", "a\n")
+    append_line(tmp_path / "index", "你\n")
+
+    assert (tmp_path / "index").read_text(encoding="utf-8") == "a\n你\n"

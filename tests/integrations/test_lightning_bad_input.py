@@ -1,0 +1,297 @@
+"""Whatever a step returns and whatever goes wrong: one warning, and training ends normally."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import earmark
+from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, StorageError
+from earmark_integrations.lightning import AudioMonitor
+from tests.integrations.lightning_models import (
+    FRAMES,
+    GOES_ON,
+    Denoiser,
+    clips_in,
+    fit,
+    loader,
+    monitor,
+    numbers,
+    speech,
+)
+
+BATCH = f"{{noisy: Tensor (4, {FRAMES}), clean: Tensor (4, {FRAMES}), text: list}}"
+WAY_OUT = (
+    ": return a dict with 'prediction' in it, or say where it is, "
+    "AudioMonitor(prediction='key'), or pass predict="
+)
+LOST = "earmark: a batch at step 2 was not logged: "
+LOST_PREDICTION = "earmark: the prediction of a batch at step 2 was not logged: "
+A_BATCH = "expected a batch of shape (B, T) or (B, C, T)"
+LOST_CLIP = "earmark: the prediction of example '0' at step 2 was not logged: "
+
+
+class Returns(Denoiser):
+    """A module whose validation returns something else.
+
+    Args:
+        make: Makes it of the prediction, `(4, 400)` and in the last batch `(2, 400)`.
+    """
+
+    def __init__(self, make: Any) -> None:
+        super().__init__()
+        self.make = make
+
+    def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> Any:
+        """What the step of the other modules returns, changed."""
+        return self.make(super().validation_step(batch, index)["prediction"])
+
+
+def returned(root: Path, make: Any, **given: Any) -> tuple[list[str], AudioMonitor]:
+    """Train for two epochs, and collect what was told."""
+    listener, module = monitor(**given), Returns(make)
+    messages = fit(root, listener, module=module, max_epochs=2)
+    assert len(module.returned) == 2 * 3
+    return messages, listener
+
+
+@pytest.mark.parametrize(
+    ("make", "outputs"),
+    [
+        (lambda made: None, "None"),
+        (lambda made: made.square().mean(), "Tensor ()"),
+        (lambda made: {"loss": made.square().mean()}, "{loss: Tensor ()}"),
+        (lambda made: {"prediction": None}, "{prediction: None}"),
+        (lambda made: (made.mean(), made), f"(Tensor (), Tensor (4, {FRAMES}))"),
+        (lambda made: [made], "list"),
+        (lambda made: "nothing", "str"),
+    ],
+    ids=["None", "loss", "no key", "empty key", "tuple", "list", "text"],
+)
+def test_outputs_without_a_prediction(tmp_path: Path, make: Any, outputs: str) -> None:
+    """The message lists what the step returned, what is in the batch, and three ways out."""
+    messages, listener = returned(tmp_path, make)
+    expected = "expected 'prediction' under 'prediction', got outputs"
+    assert messages == [f"{LOST}{expected} {outputs} and a batch {BATCH}{WAY_OUT}{GOES_ON}"]
+    assert clips_in(listener.run_dir) == []
+
+
+@pytest.mark.parametrize("role", ["input", "target", "prediction"])
+def test_a_key_that_is_not_there(tmp_path: Path, role: str) -> None:
+    """The message names the argument and the key."""
+    messages, listener = returned(tmp_path, lambda made: {"prediction": made}, **{role: "sound"})
+    way_out = WAY_OUT.replace("prediction", role)
+    expected = f"expected '{role}' under 'sound', got outputs {{prediction: Tensor (4, {FRAMES})}}"
+    assert messages == [f"{LOST}{expected} and a batch {BATCH}{way_out}{GOES_ON}"]
+    assert clips_in(listener.run_dir) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda made: made[:, None, None], f"{A_BATCH}, got shape (4, 1, 1, {FRAMES}): "),
+        (lambda made: made.reshape(len(made), 80, 5), f"{A_BATCH}, got shape (4, 80, 5), "),
+        (lambda made: made[..., None].repeat(1, 1, 2), f"{A_BATCH}, got shape (4, {FRAMES}, 2), "),
+        (lambda made: made[:, :0], "expected one sound of shape (T,) or (C, T), got shape (0,)"),
+        (torch.fft.rfft, "expected float samples, or PCM of int8, uint8, int16, int32, got "),
+        (
+            lambda made: (made * 100).long(),
+            "expected float samples, or PCM of int8, uint8, int16, int32, got ",
+        ),
+    ],
+    ids=["4-d", "mel", "channels last", "no frames", "complex", "codes"],
+)
+def test_shapes_and_dtypes_that_hold_no_sound(tmp_path: Path, make: Any, message: str) -> None:
+    """Each is told once, by role, and costs nothing but its own clips."""
+    (told,), listener = returned(tmp_path, make)
+    assert told.startswith(f"{LOST_PREDICTION}{message}")
+    assert told.endswith(GOES_ON)
+    assert clips_in(listener.run_dir) == []
+
+
+def test_a_number_is_no_batch_of_sounds(tmp_path: Path) -> None:
+    """A loss under the key of the prediction is told from one."""
+    (told,), _ = returned(tmp_path, lambda made: {"prediction": made.mean()})
+    assert told == (
+        f"{LOST}expected 'prediction' as a batch of sounds, (B, T), (B, C, T) or a list, got "
+        f"Tensor (): AudioMonitor(prediction='key') says where else it is{GOES_ON}"
+    )
+
+
+def test_one_bad_role_costs_that_role_only(tmp_path: Path) -> None:
+    """Input and target are logged though the prediction is a spectrogram."""
+    messages, listener = returned(tmp_path, torch.fft.rfft, input="noisy", target="clean")
+    assert len(messages) == 1
+    assert numbers(clips_in(listener.run_dir), "role") == ["input", "target"]
+
+
+def test_one_bad_item_costs_that_item_only(tmp_path: Path) -> None:
+    """The other sounds of a list are logged."""
+    messages, listener = returned(
+        tmp_path,
+        lambda made: {"prediction": [made[0] * 1j, *made[1:]]},
+        target="clean",
+        max_examples=3,
+    )
+    assert len(messages) == 1
+    assert messages[0].startswith(f"{LOST_CLIP}expected")
+    assert "complex64" in messages[0]
+    assert numbers(clips_in(listener.run_dir, role="prediction"), "example") == ["1", "2"]
+    assert numbers(clips_in(listener.run_dir, role="target"), "example") == ["0", "1", "2"]
+
+
+def test_roles_of_different_sizes(tmp_path: Path) -> None:
+    """Nobody knows which prediction belongs to which target."""
+    messages, listener = returned(tmp_path, lambda made: made[1:], target="clean")
+    assert len(messages) == 1
+    assert "prediction" in messages[0]
+    assert "4" in messages[0]
+    assert "3" in messages[0]
+    assert clips_in(listener.run_dir) == []
+
+
+def test_sounds_that_are_not_numbers_are_stored_and_told(tmp_path: Path) -> None:
+    """A model that diverges is heard, and its caption says what is wrong; nothing is warned of."""
+
+    def diverge(made: Tensor) -> Tensor:
+        made[:, :5] = torch.tensor([torch.nan, torch.inf, -torch.inf, 2.0, -3.0])
+        return made
+
+    messages, listener = returned(tmp_path, diverge)
+    assert messages == []
+    for clip in clips_in(listener.run_dir):
+        assert (clip.level.num_nonfinite, clip.level.num_over) == (3, 2)
+        assert clip.caption.startswith(f"words {clip.example} [peak +9.5 dBFS, 2 samples over")
+        assert clip.audio.samples[:5, 0].tolist() == [0, 0, 0, 2, -3]
+
+
+def test_no_example_at_all(tmp_path: Path) -> None:
+    """Batches of no items leave an empty run, whatever is done to them."""
+    messages, listener = returned(tmp_path, lambda made: made[:0])
+    assert clips_in(listener.run_dir) == []
+    assert len(messages) <= 1
+
+
+def test_a_selector_that_raises(tmp_path: Path) -> None:
+    """A function of the user is no part of the training."""
+    messages, _ = returned(
+        tmp_path, lambda made: made, target=lambda outputs, batch: batch["missing"]
+    )
+    assert messages == [f"{LOST}KeyError: 'missing'{GOES_ON}"]
+
+
+@pytest.mark.parametrize("make", [lambda made: None, lambda made: made * 1j], ids=["lost", "bad"])
+def test_strict_raises_it(tmp_path: Path, make: Any) -> None:
+    """Then the training stops where the fault is."""
+    with pytest.raises(EarmarkError, match=r"prediction|complex64"):
+        returned(tmp_path, make, strict=True)
+
+
+class Breaks(Denoiser):
+    """A module that breaks within its second epoch.
+
+    Args:
+        where: The step in which it does.
+        error: What it raises.
+    """
+
+    def __init__(self, where: str, error: BaseException) -> None:
+        super().__init__()
+        self.where, self.error = where, error
+
+    def break_in(self, step: str, index: int) -> None:
+        """Raise, if this is the place."""
+        if (step, self.current_epoch, index) == (self.where, 1, 1):
+            raise self.error
+
+    def training_step(self, batch: Any, index: int) -> Tensor:
+        """A step."""
+        self.break_in("training", index)
+        return super().training_step(batch, index)
+
+    def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> Any:
+        """A step."""
+        self.break_in("validation", index)
+        return super().validation_step(batch, index)
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Lightning makes the process deaf to interrupts once it has had one."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.parametrize("where", ["training", "validation"])
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [(RuntimeError("diverged"), RuntimeError), (KeyboardInterrupt(), SystemExit)],
+    ids=["error", "interrupt"],
+)
+def test_a_training_that_breaks_leaves_whole_takes(
+    tmp_path: Path, where: str, error: BaseException, seen: Any
+) -> None:
+    """What was published before is there; the validation that broke is not, not even half."""
+    listener = monitor(max_examples=6)
+    with pytest.raises(seen):
+        fit(tmp_path, listener, module=Breaks(where, error), max_epochs=3)
+    run = earmark.open_run(tmp_path / "earmark")
+    assert [len(take.clips) for take in run.takes()] == [6]
+    assert not list((tmp_path / "earmark").rglob(".tmp*"))
+    assert fit(tmp_path, listener, module=Denoiser(), max_epochs=2, val=loader(1)) == []
+
+
+def test_a_run_that_disappears_costs_its_clips_only(tmp_path: Path) -> None:
+    """Somebody who tidies up while a model trains does not stop it."""
+
+    def tidy(module: Any, batch: Any) -> Tensor:
+        shutil.rmtree(tmp_path / "earmark", ignore_errors=True)
+        (tmp_path / "earmark").write_text("no directory any more")
+        return speech(0)[None]
+
+    (message,) = fit(tmp_path, monitor(predict=tidy))
+    assert message.startswith("earmark: a take of 1 clips at step 2 was not logged: ")
+    assert message.endswith(GOES_ON)
+
+
+def test_a_directory_that_cannot_be_written_is_an_error_before_the_first_step(
+    tmp_path: Path,
+) -> None:
+    """Configuration errors are raised in `setup`."""
+    (tmp_path / "file").write_text("in the way")
+    message = f"expected a directory that can be written at '{tmp_path / 'file' / 'run'}', got "
+    with pytest.raises(StorageError, match=f"^{re.escape(message)}"):
+        fit(tmp_path, monitor(run_dir=tmp_path / "file" / "run"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"sinks": "wandb"}, ArgumentTypeError, "sinks as a list of names, such as ['wandb'], or "),
+        ({"tag": 3}, ArgumentTypeError, "tag as text, such as 'val', got 3 (int)"),
+        ({"run_dir": 3}, ArgumentTypeError, "run_dir as a path, got 3 (int)"),
+        ({"schedule": 5}, ArgumentTypeError, "schedule as one such as earmark.at_epochs([0, 1, 5"),
+        ({"every_n_epochs": 0}, ArgumentError, "every_n_epochs of a positive integer, got 0"),
+        ({"every_n_steps": 2.5}, ArgumentError, "every_n_steps of a positive integer, got 2.5"),
+        ({"max_examples": 0}, ArgumentError, "max_examples of 1 or more, got 0"),
+        ({"target": 1}, ArgumentTypeError, "target as a key of the outputs or the batch, or a fu"),
+        ({"lengths": 1}, ArgumentTypeError, "lengths as a key of the outputs or the batch, or a "),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_impossible_arguments_are_refused_by_the_constructor(
+    arguments: Any, error: Any, message: str
+) -> None:
+    """Each with what was expected, and what came."""
+    with pytest.raises(error, match=f"^expected {re.escape(message)}"):
+        monitor(**arguments)

@@ -1,0 +1,166 @@
+"""Which examples: by the batch's ids, else by the data set's indices, else by position."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from tests.integrations.lightning_models import (
+    Denoiser,
+    Speech,
+    clips_in,
+    fit,
+    heard,
+    loader,
+    monitor,
+    numbers,
+    speech,
+    utterance,
+)
+
+POSITIONS = (
+    "earmark: the val loader does not say which items it draws, and its batches hold no id: "
+    "examples are named by their position, and are the same ones in every epoch only if the "
+    "loader's order is; return an id with each item, or pass shuffle=False"
+)
+
+
+def examples(listener: Any, **filters: Any) -> list[str]:
+    """The examples of a run, in the order of their names."""
+    return sorted({clip.example for clip in clips_in(listener.run_dir, **filters)})
+
+
+@pytest.mark.parametrize(
+    ("key", "column", "names"),
+    [
+        ("id", utterance, ["utt-0", "utt-1"]),
+        ("utt_id", lambda index: f"s{index}", ["s0", "s1"]),
+        ("key", lambda index: 100 + index, ["100", "101"]),
+        ("path", lambda index: f"wavs/{index}.wav", ["wavs/0.wav", "wavs/1.wav"]),
+    ],
+)
+def test_ids_in_the_batch_come_first(
+    tmp_path: Path, key: str, column: Any, names: list[str]
+) -> None:
+    """Texts, and integers that the loader collates to a tensor, under the usual keys."""
+    listener = monitor()
+    assert fit(tmp_path, listener, val=loader(4, **{key: column})) == []
+    assert examples(listener) == names
+
+
+def test_without_ids_the_index_in_the_data_set_counts(tmp_path: Path) -> None:
+    """Batches of any size give the same names to the same items."""
+    for size in (1, 3, 8):
+        listener = monitor(max_examples=4)
+        assert fit(tmp_path / str(size), listener, val=loader(6, batch=size)) == []
+        assert examples(listener) == ["0", "1", "2", "3"]
+
+
+def test_a_shuffled_loader_without_ids_is_told_once(tmp_path: Path) -> None:
+    """Positions are all there is, and the way out is in the message."""
+    listener = monitor()
+    val = loader(8, shuffle=True)
+    assert fit(tmp_path, listener, val=val, max_epochs=3) == [POSITIONS]
+    assert examples(listener) == ["0", "1"]
+
+
+def test_a_stream_is_counted(tmp_path: Path) -> None:
+    """An iterable data set has no indices: its order is all there is."""
+
+    class Stream(IterableDataset[dict[str, Any]]):
+        def __iter__(self) -> Any:
+            return (Speech()[index] for index in (5, 6, 7))
+
+    listener = monitor(max_examples=3, target="clean")
+    assert fit(tmp_path, listener, val=DataLoader(Stream(), batch_size=2)) == [POSITIONS]
+    for clip in clips_in(listener.run_dir, role="target"):
+        np.testing.assert_array_equal(heard(clip), speech(5 + int(clip.example)).numpy())
+
+
+def test_batches_of_an_unknown_type_are_counted_by_their_sounds(tmp_path: Path) -> None:
+    """Positions of two batches never overlap, though nobody knows how to count the batch."""
+
+    @dataclass
+    class Batch:
+        noisy: Tensor
+        clean: Tensor
+
+    class Module(Denoiser):
+        def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> Any:
+            return {"prediction": batch.noisy}
+
+        def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
+            return batch
+
+    def collated(items: Any) -> Batch:
+        columns = [torch.stack([item[key] for item in items]) for key in ("noisy", "clean")]
+        return Batch(*columns)
+
+    listener = monitor(max_examples=5, target="clean")
+    val = DataLoader(Speech(6), batch_size=2, collate_fn=collated)
+    assert fit(tmp_path, listener, module=Module(), val=val) == []
+    targets = clips_in(listener.run_dir, role="target")
+    assert [clip.example for clip in targets] == ["0", "1", "2", "3", "4"]
+    for clip in targets:
+        np.testing.assert_array_equal(heard(clip), speech(int(clip.example)).numpy())
+
+
+@pytest.mark.parametrize("predict", [None, "enhance"])
+def test_a_loader_that_does_not_batch(tmp_path: Path, predict: str | None) -> None:
+    """Each batch is one sound, and its index is still that of the data set."""
+
+    class Module(Denoiser):
+        def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> Any:
+            return {"prediction": batch["noisy"]}
+
+        def enhance(self, batch: Any) -> Tensor:
+            return batch["noisy"] / 2
+
+    listener = monitor(max_examples=3, target="clean", predict=predict)
+    val = DataLoader(Speech(5), batch_size=None)
+    assert fit(tmp_path, listener, module=Module(), val=val) == []
+    targets = clips_in(listener.run_dir, role="target")
+    assert [clip.example for clip in targets] == ["0", "1", "2"]
+    for clip in targets:
+        np.testing.assert_array_equal(heard(clip), speech(int(clip.example)).numpy())
+
+
+def test_loaders_in_a_list_are_numbered_as_their_metrics_are(tmp_path: Path) -> None:
+    """Each has its own examples, under the name that Lightning gives to its scalars."""
+    listener, logger = monitor(), CSVLogger(tmp_path)
+    val = [loader(4, id=utterance), loader(4, id=lambda index: f"far-{index}")]
+    assert fit(tmp_path, listener, val=val, logger=logger) == []
+    with Path(logger.log_dir, "metrics.csv").open() as file:
+        columns = next(csv.reader(file))
+    metrics = [column for column in columns if column.startswith("loss/")]
+    tags = sorted(numbers(clips_in(listener.run_dir), "tag"))
+    assert tags == [metric.replace("loss/", "val/") for metric in sorted(metrics)]
+    assert examples(listener, tag=tags[0]) == ["utt-0", "utt-1"]
+    assert examples(listener, tag=tags[1]) == ["far-0", "far-1"]
+
+
+def test_loaders_in_a_mapping_have_their_names(tmp_path: Path) -> None:
+    """The names that users gave them are those of the tags."""
+    listener = monitor()
+    val = {"clean": loader(4), "noisy": loader(4, batch=3)}
+    assert fit(tmp_path, listener, val=val) == []
+    assert examples(listener, tag="val/clean") == ["0", "1"]
+    assert examples(listener, tag="val/noisy") == ["0", "1"]
+
+
+def test_a_repeated_item_is_logged_once(tmp_path: Path) -> None:
+    """Samplers that fill up the last batch do not repeat its clips."""
+    listener = monitor(max_examples=4)
+    val = loader(6, id=lambda index: utterance(index % 3))
+    assert fit(tmp_path, listener, val=val) == []
+    clips = clips_in(listener.run_dir, all_versions=True)
+    assert [clip.example for clip in clips] == ["utt-0", "utt-1", "utt-2"]
