@@ -129,7 +129,7 @@ class Run:
         if self._recorder is None:
             return False
         now = Position(_whole("epoch", epoch), _whole("step", step))
-        if self._schedule is None or now == self._granted:
+        if self._schedule is None:
             return True
         try:
             if self._schedule.due(now, self._last, final=final):

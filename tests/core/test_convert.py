@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from earmark.errors import (
     EarmarkError,
     ShapeError,
 )
+from earmark.samples import Layout
 
 BATCH = (np.arange(60, dtype=np.int16) * 100).reshape(3, 20)
 
@@ -122,6 +124,53 @@ def test_subclasses_of_arrays_are_arrays() -> None:
     for odd in (samples.view(np.matrix), samples.view(Stubborn)):
         assert read(source(odd)).tolist() == [[0.5], [-0.5]]
         assert lengths_of(sources(odd)) == [2]
+
+
+@dataclass
+class Tape:
+    """A source that is copied elsewhere, such as a tensor on a device."""
+
+    dtype: str
+    data: NDArray[Any]
+    kept: int | None = None
+    layout: Layout = "channels_first"
+    sample_rate: int | None = None
+    arrived: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def num_bytes(self) -> int:
+        return self.data.nbytes
+
+    def copy_into(self, buffer: NDArray[np.uint8]) -> Callable[[], None]:
+        def wait() -> None:
+            buffer[:] = self.data.view(np.uint8).ravel()
+            self.arrived = True
+
+        buffer[:] = 255
+        return wait
+
+    def num_frames(self) -> int | None:
+        assert self.arrived, "lengths travel with the samples"
+        return self.kept
+
+
+def test_a_copy_is_waited_for_before_it_is_read() -> None:
+    """Samples and lengths that are still under way are read once they have arrived."""
+    data = np.array([[0.5, -0.5, 0.25]], np.float32)
+    assert read(Tape("float32", data)).tolist() == [[0.5], [-0.5], [0.25]]
+    cut = read(Tape("float32", data, kept=2))
+    assert cut.tolist() == [[0.5], [-0.5]]
+    assert cut.base is None, "a view would keep the padding alive"
+
+
+def test_bfloat16_arrives_as_its_bits() -> None:
+    """The dtype that numpy has not is widened from two bytes a sample."""
+    bits = (np.array([[0.5, -1.0, 3.0]], np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    assert read(Tape("bfloat16", bits)).tolist() == [[0.5], [-1.0], [3.0]]
 
 
 def test_a_list_of_floats_is_an_array() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -108,6 +110,19 @@ def test_a_new_file_is_created_once_where_there_are_no_hard_links(
     assert not write_new(file, b"second")
     assert file.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_new_file_is_created_once_by_however_many(tmp_path: Path) -> None:
+    """Of several that create a file at one moment, one does, and it is as that one wrote it."""
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(20):
+            file = tmp_path / f"{number}.json"
+            contents = [bytes([index]) * 1000 for index in range(8)]
+            created = list(threads.map(partial(write_new, file), contents))
+
+            assert created.count(True) == 1
+            assert file.read_bytes() == contents[created.index(True)]
+    assert len(list(tmp_path.iterdir())) == 20
 
 
 def test_a_new_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -174,6 +174,17 @@ def test_examples_are_numbered_over_all_calls_of_a_step_and_tag(tmp_path: Path) 
             assert examples(tmp_path, step=step, tag=tag) == ["0", "1", "2"]
 
 
+def test_a_call_without_a_place_moves_no_number(tmp_path: Path) -> None:
+    """A call that is lost as a whole leaves the numbers of the others as they are."""
+    with Run(tmp_path) as run:
+        run.log({"prediction": BATCH[0]}, step=0, sample_rate=16_000)
+        with pytest.warns(EarmarkWarning, match="a call was not logged: expected the step as a"):
+            run.log({"prediction": BATCH[1]}, step=-1, sample_rate=16_000)
+        run.log({"prediction": BATCH[2]}, step=0, sample_rate=16_000)
+
+    assert examples(tmp_path) == ["0", "1"]
+
+
 def test_a_lost_clip_keeps_its_number(tmp_path: Path) -> None:
     """What could not be logged moves no other example to another number."""
     with Run(tmp_path) as run:

@@ -55,6 +55,12 @@ def test_every_n_epochs_misses_no_multiple_and_takes_none_twice(
     assert due_at(every_n_epochs(n), epochs, final=final) == sorted(expected)
 
 
+def test_the_last_validation_is_not_logged_twice() -> None:
+    """Asked again where it has just been logged, a schedule of every N has had enough."""
+    assert every_n_epochs(5).due(Position(7, 70), Position(6, 60), final=True)
+    assert not every_n_epochs(5).due(Position(7, 70), Position(7, 70), final=True)
+
+
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(1, 60))
 def test_every_n_steps_with_validations_within_epochs(
     n: int, interval: int, validations: int

@@ -108,6 +108,62 @@ def test_an_interrupted_take_leaves_nothing(tmp_path: Path) -> None:
 
 # --- processes that die, and processes side by side
 
+DIE_AT_EVERY_STEP = """
+import itertools, os, signal, sys
+from pathlib import Path
+from earmark import Audio, Clip, open_run
+from earmark.testing import noise, sine
+from earmark.writer import Writer
+
+def publish(run, step):
+    sounds = {"prediction": sine(frequency=300 + step), "target": noise()}
+    clips = [Clip(Audio(sound, 16_000), "val", "utt", role, step) for role, sound in sounds.items()]
+    Writer(run).publish(step, clips)
+
+def die_after(count):
+    counter = itertools.count()
+    def hook(event, args):
+        if (event == "open" or event.startswith("os.")) and next(counter) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(hook)
+
+def heard(run):
+    for clip in open_run(run).clips():
+        expected = noise() if clip.role == "target" else sine(frequency=300 + clip.step)
+        assert abs(clip.audio.samples - expected).max() <= 6e-8
+        yield clip.step, clip.role
+
+for count in itertools.count():
+    run = Path(sys.argv[1]) / str(count)
+    child = os.fork()
+    if child == 0:
+        die_after(count)
+        publish(run, 1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    before = list(heard(run)) if (run / "run.json").exists() else []
+    assert before in ([], [(1, "prediction"), (1, "target")]), before
+    publish(run, 2)
+    assert list(heard(run)) == [*before, (2, "prediction"), (2, "target")]
+    if status == 0:
+        break
+assert before, "the last one lived"
+print(count)
+"""
+
+
+def test_a_process_may_be_killed_at_every_step(tmp_path: Path) -> None:
+    """SIGKILL before each file that is opened, made, renamed: a take is there whole, or not at all.
+
+    From the making of the directory on, and whatever is left over: the next writer goes on.
+    """
+    command = [sys.executable, "-c", DIE_AT_EVERY_STEP, str(tmp_path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 30
+
+
 PUBLISH_FOREVER = """
 import itertools, sys
 from pathlib import Path
@@ -144,7 +200,7 @@ def test_a_process_that_is_killed_loses_nothing_published(tmp_path: Path) -> Non
     """After SIGKILL at any moment every published take is there, whole, and once; work goes on."""
     moments = random.Random(0)
     published: list[TakeName] = []
-    for _ in range(5):
+    for _ in range(3):
         published += killed_while_publishing(tmp_path, moments.uniform(0.0, 0.15))
         takes = list(open_run(tmp_path).takes())
 

@@ -12,6 +12,7 @@ from earmark.errors import RunFormatError
 from earmark.testing import noise, sine
 from earmark.writer import Writer
 from tests.core.clips import clip, folders, stored
+from tests.core.faults import files_of_at_most
 
 
 def test_an_unchanged_target_is_stored_once(tmp_path: Path) -> None:
@@ -60,6 +61,16 @@ def test_equal_sounds_are_one_reference_however_they_came(tmp_path: Path) -> Non
         writer.publish(step, [clip(Audio(sound, 16_000), "target", step=step)])
 
     assert len(list((tmp_path / "run/takes").glob("ref.*"))) == 1
+
+
+def test_a_reference_that_is_there_is_not_written_again(tmp_path: Path) -> None:
+    """After a resume an unchanged target costs the disk a line, and not a sound."""
+    Writer(tmp_path).publish(1, [clip(noise(), "target", step=1)])
+    newer = Writer(tmp_path)
+    with files_of_at_most(1000):  # enough for lines, too little for the sound
+        newer.publish(2, [clip(noise(), "target", step=2)])
+
+    assert [take.step for take in open_run(tmp_path).takes()] == [1, 2]
 
 
 def test_what_two_processes_store_at_once_is_stored_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the Lightning tests train: tiny real modules of both packages, speech-like data, a fit."""
+"""What the Lightning tests train: a tiny real module, speech-like data, a trainer for both."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from typing import Any
 
 import lightning.pytorch
 import numpy as np
-import pytorch_lightning
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import earmark
-import earmark_integrations.pytorch_lightning
 from earmark import Clip, EarmarkWarning
 from earmark_integrations.lightning import AudioMonitor
 
@@ -127,10 +125,6 @@ class Denoiser(Steps, lightning.pytorch.LightningModule):
     """The filter for `lightning.pytorch`."""
 
 
-class OtherDenoiser(Steps, pytorch_lightning.LightningModule):
-    """The filter for `pytorch_lightning`."""
-
-
 @dataclass(frozen=True)
 class Package:
     """One of the two packages that Lightning comes in."""
@@ -141,9 +135,6 @@ class Package:
 
 
 LIGHTNING = Package(lightning.pytorch, AudioMonitor, Denoiser)
-PYTORCH_LIGHTNING = Package(
-    pytorch_lightning, earmark_integrations.pytorch_lightning.AudioMonitor, OtherDenoiser
-)
 
 
 def monitor(**given: Any) -> AudioMonitor:

@@ -22,7 +22,6 @@ from tests.integrations.lightning_models import (
     Denoiser,
     clips_in,
     fit,
-    loader,
     monitor,
     numbers,
     speech,
@@ -196,20 +195,21 @@ def test_strict_raises_it(tmp_path: Path, make: Any) -> None:
 
 
 class Breaks(Denoiser):
-    """A module that breaks within its second epoch.
+    """A module that breaks, in its second epoch if not told otherwise.
 
     Args:
         where: The step in which it does.
         error: What it raises.
+        at: Epoch and batch.
     """
 
-    def __init__(self, where: str, error: BaseException) -> None:
+    def __init__(self, where: str, error: BaseException, at: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
-        self.where, self.error = where, error
+        self.where, self.error, self.at = where, error, at
 
     def break_in(self, step: str, index: int) -> None:
         """Raise, if this is the place."""
-        if (step, self.current_epoch, index) == (self.where, 1, 1):
+        if step == self.where and (self.current_epoch, index) == self.at:
             raise self.error
 
     def training_step(self, batch: Any, index: int) -> Tensor:
@@ -248,7 +248,15 @@ def test_a_training_that_breaks_leaves_whole_takes(
     run = earmark.open_run(tmp_path / "earmark")
     assert [len(take.clips) for take in run.takes()] == [6]
     assert not list((tmp_path / "earmark").rglob(".tmp*"))
-    assert fit(tmp_path, listener, module=Denoiser(), max_epochs=2, val=loader(1)) == []
+
+
+def test_a_monitor_serves_again_after_an_error(tmp_path: Path) -> None:
+    """Who trains anew in a notebook, with the same monitor, is heard from the first epoch on."""
+    listener = monitor(max_examples=6)
+    with pytest.raises(RuntimeError, match=r"^diverged$"):
+        fit(tmp_path / "1", listener, module=Breaks("validation", RuntimeError("diverged"), (0, 1)))
+    assert fit(tmp_path / "2", listener) == []
+    assert len(clips_in(tmp_path / "2" / "earmark")) == 6
 
 
 def test_a_run_that_disappears_costs_its_clips_only(tmp_path: Path) -> None:

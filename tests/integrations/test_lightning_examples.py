@@ -123,7 +123,8 @@ def test_a_loader_that_does_not_batch(tmp_path: Path, predict: str | None) -> No
             return {"prediction": batch["noisy"]}
 
         def enhance(self, batch: Any) -> Tensor:
-            return batch["noisy"] / 2
+            half: Tensor = batch["noisy"] / 2
+            return half
 
     listener = monitor(max_examples=3, target="clean", predict=predict)
     val = DataLoader(Speech(5), batch_size=None)

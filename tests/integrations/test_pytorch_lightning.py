@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from tests.integrations.lightning_models import PYTORCH_LIGHTNING
-from tests.integrations.monitor_suite import MonitorSuite
+import pytest
+import pytorch_lightning
+
+from earmark_integrations.pytorch_lightning import AudioMonitor
+from tests.integrations.lightning_models import Package, Steps
+
+pytest.register_assert_rewrite("tests.integrations.monitor_suite")
+
+from tests.integrations.monitor_suite import MonitorSuite  # noqa: E402 - after the line above
+
+
+class Denoiser(Steps, pytorch_lightning.LightningModule):
+    """The filter for this package."""
 
 
 class TestPytorchLightning(MonitorSuite):
-    package = PYTORCH_LIGHTNING
+    package = Package(pytorch_lightning, AudioMonitor, Denoiser)
