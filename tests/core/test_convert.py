@@ -15,7 +15,6 @@ from earmark import Audio, convert
 from earmark.convert import ArraySource, host_lengths, read, source, sources, unpair
 from earmark.errors import (
     ArgumentError,
-    ArgumentTypeError,
     AudioTypeError,
     EarmarkError,
     ShapeError,
@@ -315,8 +314,9 @@ def test_lengths_cut_the_padding_off(
 ) -> None:
     """Lengths in samples, in parts and in hops each leave the sound and drop what is behind it."""
     assert lengths_of(sources(BATCH, lengths=lengths, hop_length=hop_length)) == frames
-    planar = np.zeros((3, 1, 20), np.float32)
-    assert lengths_of(sources(planar, lengths=lengths, hop_length=hop_length)) == frames
+    for shape in ((3, 1, 20), (3, 20, 1), (3, 20, 2)):
+        batch = np.zeros(shape, np.float32)
+        assert lengths_of(sources(batch, lengths=lengths, hop_length=hop_length)) == frames
 
 
 def test_one_bad_length_costs_one_sound() -> None:
@@ -371,7 +371,5 @@ def test_there_is_one_length_for_each_sound(lengths: object) -> None:
 @pytest.mark.parametrize("lengths", [5, "abc", np.array(3), None, {1, 2, 3}])
 def test_what_is_no_list_holds_no_lengths(lengths: object) -> None:
     """A single number and a text are an error that shows what came."""
-    with pytest.raises(
-        (ShapeError, ArgumentTypeError), match=r"for each of 3 sounds, got .*: pass"
-    ):
+    with pytest.raises(ShapeError, match=r"for each of 3 sounds, got .*: pass"):
         host_lengths(lengths, 3)
