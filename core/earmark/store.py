@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from earmark.clip import Clip, Record, Take
-from earmark.errors import RunFormatError
+from earmark.errors import EarmarkWarning, RunFormatError
 from earmark.folder import read_run_file, read_writers
 from earmark.names import FORMAT, INDEX, LINKS, METADATA, RUN_FILE, TAKES, TakeName
 
@@ -37,7 +38,8 @@ class RunStore:
     def takes(self) -> Iterator[Take]:
         """The published takes, by step; at one step the oldest writer's first.
 
-        Each call looks at the disk anew, so that a run may be followed while it grows.
+        Each call looks at the disk anew, so that a run may be followed while it grows. A damaged
+        take is left out with a warning; `earmark check` says what is damaged.
         """
         age = {writer["id"]: age for age, writer in enumerate(self.writers)}
         names = sorted(
@@ -45,9 +47,14 @@ class RunStore:
         )
         index = read_index(self.path)
         for name in names:
-            line = index.get(str(name)) or read_records(self.path / TAKES / str(name))
-            if line is not None:
-                yield self._take(name, line)
+            try:
+                line = index.get(str(name)) or read_records(self.path / TAKES / str(name))
+                take = None if line is None else self._take(name, line)
+            except RunFormatError as error:  # one damaged take must not hide the others
+                warnings.warn(f"earmark: {error}", EarmarkWarning, stacklevel=2)
+                continue
+            if take is not None:
+                yield take
 
     def _take(self, name: TakeName, line: Record) -> Take:
         try:

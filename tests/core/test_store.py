@@ -11,7 +11,7 @@ import pytest
 
 import earmark
 from earmark import Audio, Clip, list_runs, open_run
-from earmark.errors import RunFormatError, RunNotFoundError
+from earmark.errors import EarmarkWarning, RunFormatError, RunNotFoundError
 from earmark.testing import noise, sine
 from earmark.writer import Writer
 
@@ -310,14 +310,16 @@ def test_a_run_without_takes_is_empty(tmp_path: Path) -> None:
         ("{}", r"expected records of format 1\.0 of the take .*: earmark check says"),
     ],
 )
-def test_damaged_records_are_an_error_that_names_them(run: Path, record: str, message: str) -> None:
-    """Damage is said, with its place and what to do, and never read as something else."""
+def test_a_damaged_take_is_named_and_hides_no_other(run: Path, record: str, message: str) -> None:
+    """Damage is said, with its place and what to do, and the other takes are read."""
     lose_index(run)
+    before = [take.name for take in open_run(run).takes()]
     file = next((run / "takes").glob("00000200.*")) / "metadata.jsonl"
     file.write_text(record)
 
-    with pytest.raises(RunFormatError, match=message):
-        list(open_run(run).clips())
+    with pytest.warns(EarmarkWarning, match=message):
+        left = [take.name for take in open_run(run).takes()]
+    assert left == [name for name in before if str(name) != file.parent.name]
 
 
 def test_clips_can_be_logged_again_elsewhere(run: Path, tmp_path: Path) -> None:
