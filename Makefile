@@ -12,6 +12,7 @@ help:  ## list these targets
 
 demo: $(VENV)/demo.stamp  ## train a small denoiser and keep what it sounds like (ARGS="--data DIR")
 	$(BIN)/python examples/train_denoiser.py $(ARGS)
+	@echo "Here, the command is $(BIN)/earmark."
 
 test: $(VENV)/dev.stamp  ## run the tests (ARGS="tests/core -k flac")
 	$(BIN)/python -m pytest $(ARGS)
