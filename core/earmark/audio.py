@@ -6,7 +6,6 @@ import base64
 import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
@@ -18,6 +17,7 @@ from earmark.errors import (
     SampleRateError,
     shown,
 )
+from earmark.lazy import lazy
 from earmark.level import Level, measure
 from earmark.notebook import player
 from earmark.origin import BytesOrigin, FileOrigin, Origin, RemoteOrigin, digest, origin_of
@@ -124,7 +124,7 @@ class Audio:
         kept = ("_origin", "_sample_rate", "_caption", "level")
         return {name: self.__dict__[name] for name in kept if name in self.__dict__}
 
-    @cached_property
+    @lazy
     def samples(self) -> Samples:
         """The samples: float32, shape `(frames, channels)`, full scale 1.0, read-only.
 
@@ -158,7 +158,7 @@ class Audio:
         """What to show beside the sound, if anything."""
         return self._caption
 
-    @cached_property
+    @lazy
     def level(self) -> Level:
         """Peak, RMS, samples over full scale, non-finite samples."""
         return measure(self.samples)
@@ -202,7 +202,7 @@ class Audio:
 
     @property
     def _is_here(self) -> bool:
-        # A cached_property leaves its value in the instance's dictionary.
+        # What is lazy leaves its value in the instance's dictionary.
         return not isinstance(self._origin, RemoteOrigin) or "fetched" in self._origin.__dict__
 
     @property
@@ -251,7 +251,7 @@ class Audio:
         """
         return cls(_sound_of(record), record.get("sample_rate"), record.get("caption"))
 
-    @cached_property
+    @lazy
     def _content(self) -> tuple[str, str]:
         if isinstance(self._origin, RemoteOrigin):
             return "url", self._origin.url

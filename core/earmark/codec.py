@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -253,3 +254,16 @@ def _unreadable(file: SoundFile, reason: str) -> DecodeError:
 
 def _name(file: SoundFile) -> str:
     return f"{len(file)} bytes" if isinstance(file, bytes) else repr(str(file))
+
+
+_SOUNDFILE_LOCK = "_sf_error_lock"
+
+
+def _free_soundfile() -> None:
+    # soundfile opens files under one lock, which a thread of the forked parent may have held.
+    if hasattr(soundfile.SoundFile, _SOUNDFILE_LOCK):
+        setattr(soundfile.SoundFile, _SOUNDFILE_LOCK, threading.Lock())
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_free_soundfile)

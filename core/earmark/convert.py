@@ -12,6 +12,7 @@ import functools
 import importlib
 import importlib.util
 import numbers
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -258,8 +259,13 @@ def decode_buffer(buffer: Buffer, found: Form) -> Samples:
     return sound[:kept].copy()  # a view would keep the padding alive
 
 
+def _is_masked(value: object) -> bool:
+    # Where nobody has imported numpy.ma nothing is masked; the first log must not be the one to.
+    return isinstance(value, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
+
+
 def _check_array(array: NDArray[Any]) -> None:
-    if isinstance(array, np.ma.MaskedArray):
+    if _is_masked(array):
         raise AudioTypeError(_MASKED)
     check_dtype(array.dtype.name)
 
@@ -272,7 +278,7 @@ def _array_of(listed: Sequence[Any]) -> NDArray[Any]:
             f"expected a list of numbers, got a {type(listed).__name__} of {len(listed)} items "
             f"that make no array ({error}): pass sounds one by one, or log_batch a list of them"
         ) from error
-    if array.ndim > 1 and any(isinstance(item, np.ma.MaskedArray) for item in listed):
+    if array.ndim > 1 and any(map(_is_masked, listed)):
         raise AudioTypeError(_MASKED)
     if array.dtype.kind in "iu":
         raise AudioTypeError(

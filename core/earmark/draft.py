@@ -10,9 +10,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
-
-import numpy as np
 
 from earmark import convert
 from earmark.audio import Audio
@@ -22,10 +21,12 @@ from earmark.errors import (
     ArgumentTypeError,
     AudioTypeError,
     EarmarkError,
+    PendingFullError,
     SampleRateError,
     ShapeError,
     shown,
 )
+from earmark.memory import MIB, Memory
 from earmark.notices import Notices
 from earmark.origin import ArrayOrigin, frozen
 from earmark.rate import checked_rate
@@ -45,23 +46,38 @@ class Captured:
     buffer: Buffer
     wait: Wait | None
     sample_rate: int
+    size: int
     shape: tuple[int, ...]
     dtype: str
     layout: Layout
     num_frames: Callable[[], int | None]
 
     @classmethod
-    def of(cls, source: Source, sample_rate: int) -> Captured:
-        """Copy a sound."""
-        buffer = np.empty(source.num_bytes, np.uint8)
-        wait = source.copy_into(buffer)
+    def of(cls, source: Source, sample_rate: int, memory: Memory) -> Captured:
+        """Copy a sound.
+
+        Raises:
+            PendingFullError: If there is no room for the copy.
+        """
+        buffer = memory.acquire(source.num_bytes)
+        if buffer is None:
+            raise PendingFullError(
+                f"expected room for {source.num_bytes / MIB:.1f} MiB more, got "
+                f"{memory.in_use / MIB:.1f} MiB that are still waiting to be published: log less "
+                "often, or pass a larger max_pending_mib"
+            )
+        try:
+            wait = source.copy_into(buffer[: source.num_bytes])
+        except BaseException:
+            memory.release(buffer)
+            raise
         form = (source.shape, source.dtype, source.layout, source.num_frames)
-        return cls(buffer, wait, sample_rate, *form)
+        return cls(buffer, wait, sample_rate, source.num_bytes, *form)
 
     @property
     def num_bytes(self) -> int:
-        """The size of the samples."""
-        return self.buffer.nbytes
+        """The size of the samples; the buffer may be larger."""
+        return self.size
 
     def to_audio(self) -> Audio:
         """Make an `Audio` of it: what needs the values happens here."""
@@ -91,6 +107,7 @@ class Draft:
         epoch: Their epoch, if any.
         tag: What logs them.
         notices: Who is told of a sound that cannot be logged.
+        memory: Where sounds are copied to.
         next_example: The number of the next example that has no identity of its own.
         void: Whether to take nothing in, since nothing would come of it.
     """
@@ -99,6 +116,7 @@ class Draft:
     epoch: int | None
     tag: str
     notices: Notices
+    memory: Memory
     next_example: int = 0
     void: bool = False
     entries: list[Entry] = field(default_factory=list)
@@ -121,8 +139,8 @@ class Draft:
             for role, sound in _checked_sounds(sounds).items():
                 with self._guard(role, self._lost(name, role)):
                     rate, axes = _of_role(sample_rate, role), _of_role(layout, role)
-                    captured = _captured(sound, rate, axes)
-                    self._add(captured, name, role, caption, numbers)
+                    take_in = partial(_captured, sound, rate, self.memory, axes)
+                    self._add(take_in, name, role, caption, numbers)
 
     def add_batch(
         self,
@@ -161,8 +179,8 @@ class Draft:
                     row = {key: _at(values, position) for key, values in numbers.items()}
                     for role, (column, rate) in columns.items():
                         with self._guard(role, self._lost(name, role)):
-                            sound = _captured(column[position], rate)
-                            self._add(sound, name, role, caption, row)
+                            take_in = partial(_captured, column[position], rate, self.memory)
+                            self._add(take_in, name, role, caption, row)
 
     def _columns(
         self, sounds: Mapping[str, Any], sample_rate: PerRole, lengths: PerRole, hop: int | None
@@ -177,15 +195,27 @@ class Draft:
 
     def _add(
         self,
-        sound: Captured | Audio,
+        take_in: Callable[[], Captured | Audio],
         example: str,
         role: str,
         caption: str | None,
         metrics: Mapping[str, Any],
     ) -> None:
-        own_text = sound.caption if isinstance(sound, Audio) else None
-        text = _checked_text(caption if caption is not None else own_text)
-        self.entries.append(Entry(sound, example, _checked_role(role), text, metrics))
+        role, text = _checked_role(role), _checked_text(caption)
+        sound = take_in()  # last, since a sound that is then refused would keep its memory
+        if caption is None and isinstance(sound, Audio):
+            text = sound.caption or ""
+        self.entries.append(Entry(sound, example, role, text, metrics))
+
+    def release(self) -> None:
+        """Give the memory of all sounds back."""
+        while self.entries:
+            self.give_back(self.entries.pop())
+
+    def give_back(self, entry: Entry) -> None:
+        """Give the memory of one sound back."""
+        if isinstance(entry.sound, Captured):
+            self.memory.release(entry.sound.buffer)
 
     def _lost(self, example: str, role: str) -> str:
         return f"the {role} of example {example!r} at step {self.step}"
@@ -200,7 +230,9 @@ class Draft:
         return example if isinstance(example, str) else str(_plain_identity(example))
 
 
-def _captured(sound: Any, sample_rate: Any, layout: Layout | None = None) -> Captured | Audio:
+def _captured(
+    sound: Any, sample_rate: Any, memory: Memory, layout: Layout | None = None
+) -> Captured | Audio:
     if isinstance(sound, EarmarkError):
         raise sound
     encoded = isinstance(sound, str | os.PathLike | bytes | bytearray | memoryview)
@@ -214,7 +246,7 @@ def _captured(sound: Any, sample_rate: Any, layout: Layout | None = None) -> Cap
             "expected a sample rate in Hz beside raw samples, got none: pass sample_rate=16000, or "
             "whatever these samples have"
         )
-    return Captured.of(source, rate)
+    return Captured.of(source, rate, memory)
 
 
 def _agreed_rate(known: int | None, given: Any) -> int | None:

@@ -13,6 +13,7 @@ EarmarkError
 ├── RunFormatError           ValueError          a run that this version cannot read
 ├── StorageError             OSError             a run's directory that cannot be written
 ├── UnknownSinkError         LookupError         a sink nobody has heard of
+├── PendingFullError         MemoryError         no room for a clip to wait until it is published
 └── MissingDependencyError   ImportError         an optional package, with the line that installs it
 
 EarmarkWarning               UserWarning         what could not be logged, while training goes on
@@ -85,6 +86,10 @@ class StorageError(EarmarkError, OSError):
 
 class UnknownSinkError(EarmarkError, LookupError):
     """A name that no sink has."""
+
+
+class PendingFullError(EarmarkError, MemoryError):
+    """No room for a clip to wait in until it is published, and waiting did not help."""
 
 
 class MissingDependencyError(EarmarkError, ImportError):

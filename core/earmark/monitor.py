@@ -27,6 +27,9 @@ from earmark.selection import Selection, batch_ids
 Selector: TypeAlias = str | Callable[[Any, Any], Any]
 """Where a value is: a key of the outputs or of the batch, or a function of `(outputs, batch)`."""
 
+_HAND_OVER_SECONDS = 2.0
+"""How long a validation waits, so that a tracker has its clips on the row of its scalars."""
+
 ROLES = ("input", "prediction", "target")
 """The roles that are looked for, each under its own name unless it is told another."""
 
@@ -91,6 +94,7 @@ class Monitor:
             final: Whether this is known to be the last loop of the training.
             forced: Whether to log it whatever the schedule says, and leave the schedule as it is.
         """
+        self.cancel()
         self._now = Position(epoch, step)
         self._forced = forced
         self._drafts = {} if forced or self._is_due(final=final) else None
@@ -168,10 +172,13 @@ class Monitor:
         if self.run is not None:
             for draft in drafts.values():
                 self.run.submit(draft)
+            self.run.hand_over(_HAND_OVER_SECONDS)
 
     def cancel(self) -> None:
         """Forget what was logged in this loop."""
-        self._drafts = None
+        drafts, self._drafts = self._drafts, None
+        for draft in (drafts or {}).values():
+            draft.release()
 
     def state(self) -> dict[str, Any]:
         """What to keep in a checkpoint, in plain built-in types."""

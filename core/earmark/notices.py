@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Generator, Hashable
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 
 from earmark.errors import EarmarkWarning
+from earmark.worker import on_a_worker
 
 
 class Notices:
-    """Says each cause once.
+    """Says each cause once, on the caller's thread: what happens behind waits for `speak`.
 
     Args:
         strict: Raise errors instead of warning of them.
@@ -19,16 +20,43 @@ class Notices:
 
     def __init__(self, *, strict: bool = False) -> None:
         self.strict = strict
+        self.record: Callable[[str, str], None] | None = None
+        """Who keeps a record of every fault: a function of what was lost and why."""
         self._counts: Counter[Hashable] = Counter()
+        self._behind: deque[str | BaseException] = deque()
 
     def tell(self, cause: Hashable, message: str) -> None:
         """Warn, the first time that this cause comes up."""
-        self._counts[cause] += 1
-        if self._counts[cause] == 1:
+        before = self._counts[cause]
+        self._counts[cause] = before + 1
+        if before:
+            return
+        if on_a_worker():
+            self._behind.append(f"earmark: {message}")
+        else:
             warnings.warn(f"earmark: {message}", EarmarkWarning, stacklevel=2)
 
-    def fault(self, cause: Hashable, lost: str, error: Exception) -> None:
+    def speak(self) -> None:
+        """Say what has come up behind since the last call; raise it if that is wanted.
+
+        On a thread of earmark's own it stays behind: a sink may log, and has nobody to tell.
+        """
+        while self._behind and not on_a_worker():
+            try:
+                notice = self._behind.popleft()
+            except IndexError:  # another thread has said it
+                return
+            if isinstance(notice, BaseException):
+                raise notice
+            warnings.warn(notice, EarmarkWarning, stacklevel=3)
+
+    def fault(self, cause: Hashable, lost: str, error: BaseException) -> None:
         """Tell of an error and what was lost by it; raise it if that is wanted."""
+        if self.record is not None:
+            self.record(lost, f"{type(error).__name__}: {error}")
+        if self.strict and on_a_worker():
+            self._behind.append(error)
+            return
         if self.strict:
             raise error
         name = "" if type(error).__module__.startswith("earmark.") else f"{type(error).__name__}: "

@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -21,6 +20,7 @@ import numpy as np
 from earmark import convert
 from earmark.codec import Header, decode, read_header
 from earmark.errors import AudioFileNotFoundError, AudioTypeError, DecodeError, SampleRateError
+from earmark.lazy import lazy
 from earmark.reference import fetch, has_unknown_scheme, is_file_url, is_reference
 from earmark.samples import Layout, Samples
 
@@ -103,7 +103,7 @@ class RemoteOrigin:
 
     url: str
 
-    @cached_property
+    @lazy
     def fetched(self) -> BytesOrigin:
         """What the URL leads to."""
         data = fetch(self.url)

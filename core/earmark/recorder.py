@@ -1,64 +1,159 @@
-"""Recorder: what becomes of a draft. It reads the sounds, publishes the take, feeds the sinks."""
+"""Recorder: what becomes of a draft, behind the training thread.
+
+submit ---> one thread: read the sounds, measure, encode, publish ---> a thread for each sink
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from earmark.audio import Audio
 from earmark.clip import Clip, Take, finite_metrics, problems
 from earmark.draft import Draft, Entry
-from earmark.errors import ArgumentTypeError, StorageError, shown
+from earmark.errors import ArgumentTypeError, EarmarkError, StorageError, shown
 from earmark.notices import Notices
 from earmark.sink import Feed
+from earmark.worker import Worker, on_a_worker
 from earmark.writer import Writer
 
 
 class Recorder:
-    """Turns drafts into published takes.
+    """Turns drafts into published takes, on a thread of its own.
 
     Args:
-        writer: Who publishes; `None` to do everything else and write nothing.
-        feeds: Where published takes are passed on to.
+        open_writer: Who publishes; `None` to do everything else and write nothing. A process that
+            was forked opens a writer of its own.
+        feeds: Where published takes are passed on to; a forked process passes nothing on.
         notices: Who is told of what could not be recorded.
     """
 
-    def __init__(self, writer: Writer | None, feeds: Sequence[Feed], notices: Notices) -> None:
-        self._writer = writer
+    def __init__(
+        self, open_writer: Callable[[], Writer] | None, feeds: Sequence[Feed], notices: Notices
+    ) -> None:
+        self._open_writer = open_writer
         self._feeds = feeds
         self._notices = notices
+        self._worker = Worker("earmark-recorder")
+        self._pid = os.getpid()
+        self._writer = self._opened()
+
+    def _opened(self) -> Writer | None:
+        writer = None if self._open_writer is None else self._open_writer()
+        self._notices.record = None if writer is None else self._note_fault
+        return writer
+
+    @property
+    def _feeds_here(self) -> Sequence[Feed]:
+        return self._feeds if self._pid == os.getpid() else ()
 
     def submit(self, draft: Draft) -> None:
-        """Publish a draft as one take. What cannot be recorded is dropped, counted and told."""
-        clips = list(self._clips(draft))
-        if not clips or self._writer is None:
-            return
-        lost = f"a take of {len(clips)} clips at step {draft.step}"
+        """Have a draft published as one take. What cannot be recorded is dropped and told."""
+        draft.memory.sent()
+        self._worker.put(partial(self._record, draft))
+
+    def come_by(self) -> None:
+        """Let sinks write that do so on the caller's thread."""
+        for feed in self._feeds_here:
+            feed.come_by()
+
+    @property
+    def has_sinks_here(self) -> bool:
+        """Whether there are sinks that write on the caller's thread."""
+        return any(feed.on_callers_thread for feed in self._feeds_here)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until all is published, and passed on, `timeout` seconds at most."""
+        deadline = _Deadline(timeout)
+        flushed = self._worker.flush(deadline.left)
+        return all([flushed, *(feed.flush(deadline.left) for feed in self._feeds_here)])
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Publish and pass on what is pending, and close the sinks; say whether there was time."""
+        deadline = _Deadline(timeout)
+        closed = self._worker.flush(deadline.left)
+        if closed:
+            self._end_feeds()
+            closed = all([True, *(feed.close(deadline.left) for feed in self._feeds_here)])
+        else:
+            self._worker.put(self._end_feeds)  # after what they are still to be given
+        self._worker.close(deadline.left)
+        return closed
+
+    def _end_feeds(self) -> None:
+        for feed in self._feeds_here:
+            feed.end()
+
+    def finish(self, timeout: float) -> None:
+        """Publish what is pending as the process ends; say whether there was no time for it."""
+        if not self._worker.flush(timeout):
+            self._notices.tell(
+                "finish",
+                f"clips that were not published {timeout:g} s after the end of the program are "
+                "lost: call close(), which waits as long as it is told to",
+            )
+        self._notices.speak()
+
+    def _note_fault(self, lost: str, why: str) -> None:
+        note = partial(self._note, lost, why)
+        if on_a_worker():
+            note()
+        else:  # a file system that hangs must not hold the caller
+            self._worker.put(note)
+
+    def _note(self, lost: str, why: str) -> None:
+        with contextlib.suppress(OSError, EarmarkError):
+            self._adopt()
+            if self._writer is not None:
+                self._writer.note_fault(lost, why)
+
+    def _adopt(self) -> None:
+        """Open a writer of one's own in a forked process."""
+        if self._pid != os.getpid():
+            self._writer = self._opened()
+            self._pid, self._feeds = os.getpid(), ()
+
+    def _record(self, draft: Draft) -> None:
+        lost = f"a take of {len(draft.entries)} clips at step {draft.step}"
+        faulted = True
         try:
-            take = self._writer.publish(draft.step, clips)
+            self._publish(draft)
+            faulted = False
+        except EarmarkError as error:
+            self._notices.fault(("publish", type(error)), lost, error)
         except OSError as error:
-            refused = _refused(self._writer.root, error)
-            self._notices.fault(("publish", error.errno), lost, refused)
+            self._notices.fault(("publish", error.errno), lost, _refused(self._writer, error))
         except Exception as error:  # noqa: BLE001 - one take is lost, and training goes on
             self._notices.fault(("publish", type(error)), lost, error)
-        else:
+        finally:
+            draft.release()
+            draft.memory.arrived(published=not faulted)
+
+    def _publish(self, draft: Draft) -> None:
+        self._adopt()
+        clips = self._clips(draft)
+        if self._writer is None:
+            for _ in clips:
+                pass
+            return
+        take = self._writer.publish(draft.step, clips)
+        if take is not None:
             for feed in self._feeds:
                 feed.pass_on(take)
             self._tell_of_replay(self._writer, take)
 
-    def close(self) -> None:
-        """Close the sinks; everything submitted has been published."""
-        for feed in self._feeds:
-            feed.close()
-
     def _clips(self, draft: Draft) -> Iterator[Clip]:
-        for entry in draft.entries:
-            try:
-                yield _clip_of(entry, draft)
-            except Exception as error:  # noqa: BLE001 - one clip is lost, and training goes on
-                lost = f"the {entry.role} of example {entry.example!r} at step {draft.step}"
-                self._notices.fault((draft.tag, entry.role, type(error)), lost, error)
+        while draft.entries:
+            entry, made = draft.entries.pop(0), list[Clip]()
+            lost = f"the {entry.role} of example {entry.example!r} at step {draft.step}"
+            with self._notices.guard((draft.tag, entry.role), lost):
+                made.append(_clip_of(entry, draft))
+            draft.give_back(entry)
+            yield from made
 
     def _tell_of_replay(self, writer: Writer, take: Take) -> None:
         logged = {clip.key for clip in take.clips}
@@ -70,9 +165,22 @@ class Recorder:
             )
 
 
-def _refused(root: Path, error: OSError) -> StorageError:
+class _Deadline:
+    """A time-out that several waits share."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    @property
+    def left(self) -> float | None:
+        """The seconds that are left; `None` for ever."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+
+def _refused(writer: Writer | None, error: OSError) -> StorageError:
+    place = "" if writer is None else f" at {str(writer.root)!r}"
     return StorageError(
-        f"expected a directory that can be written at {str(root)!r}, got {error}: make room, or "
+        f"expected a directory that can be written{place}, got {error}: make room, or "
         "make it writable again; each later take is tried anew"
     )
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+import weakref
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from earmark.draft import Draft, PerRole
 from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, StorageError, shown
+from earmark.memory import MIB, Memory
 from earmark.mode import is_enabled
 from earmark.notices import Notices
 from earmark.recorder import Recorder
@@ -20,6 +24,10 @@ from earmark.sink import Feed, Sink, open_sink
 from earmark.writer import Writer
 
 _MAX_STEP = 2**63  # what a column of integers holds, in any tool that reads a run
+
+
+_EXIT_SECONDS = 10.0
+"""How long a process that ends waits for what was logged and not published."""
 
 
 class Run:
@@ -38,6 +46,10 @@ class Run:
         enabled: Whether to do anything at all; `EARMARK_MODE=disabled` switches everything off.
         strict: Raise errors instead of warning of them.
         dry_run: Convert everything, write nothing.
+        max_pending_mib: How much may wait to be published, in MiB of samples as they were logged;
+            a sound that is larger is taken alone. When that is full, logging waits, and then
+            drops what there is no room for.
+        max_wait_seconds: How long logging waits for room in total, until room is made again.
 
     Raises:
         RunFormatError: If the directory is a run of a later major format, or a folder of runs.
@@ -73,6 +85,8 @@ class Run:
         enabled: bool = True,
         strict: bool = False,
         dry_run: bool = False,
+        max_pending_mib: float = 512,
+        max_wait_seconds: float = 10,
     ) -> None:
         self.path = _checked_path(path)
         self.enabled = enabled and is_enabled()
@@ -81,9 +95,14 @@ class Run:
         self._granted: Position | None = None  # where `due` last said yes
         self._last: Position | None = None  # where it had, when a take was last logged
         self._examples: dict[str, tuple[int, int]] = {}
+        self._memory = Memory(
+            int(_positive("max_pending_mib", max_pending_mib) * MIB),
+            _positive("max_wait_seconds", max_wait_seconds),
+        )
         self._recorder: Recorder | None = None
         if self.enabled:
             self._recorder = self._open(sinks, config, bit_depth, dry_run=dry_run)
+            _close_at_exit(self._recorder)
 
     def _open(
         self,
@@ -97,7 +116,8 @@ class Run:
             return Recorder(None, (), self._notices)
         feeds = [Feed(open_sink(sink), self._notices) for sink in _checked_sinks(sinks)]
         try:
-            writer = Writer(self.path, config=config, bit_depth=bit_depth)
+            open_writer = partial(Writer, self.path, config=config, bit_depth=bit_depth)
+            recorder = Recorder(open_writer, feeds, self._notices)
         except EarmarkError:
             raise
         except OSError as error:
@@ -109,7 +129,7 @@ class Run:
             sys.stderr.write(
                 f"earmark: clips go to {self.path} (list them: earmark ls {self.path})\n"
             )
-        return Recorder(writer, feeds, self._notices)
+        return recorder
 
     def due(
         self, *, epoch: int | None = None, step: int | None = None, final: bool = False
@@ -128,6 +148,7 @@ class Run:
         """
         if self._recorder is None:
             return False
+        self._come_by(self._recorder)
         now = Position(_whole("epoch", epoch), _whole("step", step))
         if self._schedule is None:
             return True
@@ -245,33 +266,71 @@ class Run:
     def draft(self, *, step: int | None = None, epoch: int | None = None, tag: str = "") -> Draft:
         """Begin a take that `submit` publishes later; nothing is written until then."""
         if self._recorder is not None:
+            self._come_by(self._recorder)
             with self._notices.guard("place", "a call"):
                 return self._placed(step, epoch, tag)
-        return Draft(0, None, "", self._notices, void=True)
+        return Draft(0, None, "", self._notices, self._memory, void=True)
 
     def _placed(self, step: Any, epoch: Any, tag: Any) -> Draft:
         place, passed = _place(step, epoch)
         known_step, count = self._examples.get(_checked_tag(tag), (place, 0))
         first = count if known_step == place else 0
-        return Draft(place, passed, tag, self._notices, next_example=first)
+        return Draft(place, passed, tag, self._notices, self._memory, next_example=first)
 
     def submit(self, draft: Draft) -> None:
         """Publish a draft, unless nothing was added to it."""
         if self._recorder is None or draft.void:
+            draft.release()
             return
         self._examples[draft.tag] = (draft.step, draft.next_example)
         if draft.entries:
             self._last = self._granted
             self._recorder.submit(draft)
 
-    def flush(self, timeout: float | None = None) -> None:
-        """Wait until everything logged is published, `timeout` seconds at most."""
+    def _come_by(self, recorder: Recorder) -> None:
+        recorder.come_by()
+        self._notices.speak()
 
-    def close(self) -> None:
-        """Publish what is pending and close the sinks; logging afterwards does nothing."""
+    def hand_over(self, timeout: float) -> None:
+        """Let sinks that write on this thread write what was just logged.
+
+        Args:
+            timeout: How many seconds to wait for it to be published; what takes longer is written
+                when this run is next called. Nothing is waited for if there are no such sinks.
+        """
+        if self._recorder is not None and self._recorder.has_sinks_here:
+            self.flush(timeout)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything logged is published and passed on.
+
+        Args:
+            timeout: How many seconds to wait at most; for ever, if not given.
+
+        Returns:
+            Whether it is.
+        """
+        flushed = self._recorder is None or self._recorder.flush(timeout)
+        self._notices.speak()
+        return flushed
+
+    def close(self, timeout: float | None = 60) -> None:
+        """Publish what is pending and close the sinks; logging afterwards does nothing.
+
+        Args:
+            timeout: How many seconds to wait at most; for ever, if `None`.
+        """
         recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            recorder.close()
+        if recorder is None:
+            return
+        if not recorder.close(timeout):
+            self._notices.tell(
+                "close",
+                f"{self._memory.in_use / MIB:.1f} MiB of clips were still waiting to be published "
+                f"to {str(self.path)!r}, or a sink for its tracker, after {timeout} s: they go on "
+                "until this process ends, and are lost then",
+            )
+        self._notices.speak()
 
     def __enter__(self) -> Run:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self
@@ -301,6 +360,23 @@ def _checked_path(path: object) -> Path:
             "run there, and copy it to where it belongs"
         )
     return Path(text).expanduser()
+
+
+def _close_at_exit(recorder: Recorder) -> None:
+    waiting = weakref.ref(recorder)
+
+    def finish() -> None:
+        left = waiting()
+        if left is not None:
+            left.finish(_EXIT_SECONDS)
+
+    atexit.register(finish)
+
+
+def _positive(name: str, value: float) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    raise ArgumentError(f"expected {name} as a positive number, got {shown(value)}: leave it out")
 
 
 def _checked_schedule(schedule: Schedule | None) -> Schedule | None:

@@ -11,11 +11,14 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from earmark.clip import Clip, Take
 from earmark.errors import ArgumentTypeError, MissingDependencyError, UnknownSinkError
 from earmark.notices import Notices
+from earmark.worker import Worker, on_a_worker
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -92,6 +95,9 @@ def _entry_points() -> Iterable[EntryPoint]:
 class Feed:
     """Passes takes on to one sink: an unchanged input or target once, and faults to the notices.
 
+    A sink that hangs or dies costs nobody else anything, since each has a thread of its own. One
+    that says `on_callers_thread = True` is written when the caller comes by instead.
+
     Args:
         sink: Where to.
         notices: Who is told if it fails.
@@ -101,25 +107,65 @@ class Feed:
         self._sink = sink
         self._notices = notices
         self._sent: set[tuple[str, ...]] = set()
+        self._left: SimpleQueue[Take] = SimpleQueue()
+        self._ended = False
+        self.on_callers_thread = bool(getattr(sink, "on_callers_thread", False))
+        """Whether takes wait for `come_by`."""
+        self._worker = Worker(f"earmark-{type(sink).__name__}")
 
     def pass_on(self, take: Take) -> None:
-        """Pass on a take, but for the inputs and targets that this sink has already."""
+        """Have a take passed on; this does not wait for it."""
+        if self.on_callers_thread:
+            self._left.put(take)
+        else:
+            self._worker.put(partial(self._write, take))
+
+    def come_by(self) -> None:
+        """Write what is left for the caller's thread; on one of earmark's own, nothing."""
+        while not on_a_worker():
+            try:
+                take = self._left.get_nowait()
+            except Empty:
+                return
+            self._write(take)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything is passed on, `timeout` seconds at most; say whether it is."""
+        self.come_by()
+        return self._worker.flush(timeout)
+
+    def _write(self, take: Take) -> None:
         fresh = {_place(clip): clip for clip in take.clips if _place(clip) not in self._sent}
         if not fresh:
             return
         try:
             self._sink.write(replace(take, clips=tuple(fresh.values())))
-        except Exception as error:  # noqa: BLE001 - a tracker may raise anything, training goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a tracker may raise anything
             self._notices.fault(("sink", type(self._sink)), f"a take at step {take.step}", error)
         else:
             # What lies in the take's own folder never comes again.
             self._sent.update(place for place, clip in fresh.items() if _is_linked(clip, take))
 
-    def close(self) -> None:
-        """Close the sink."""
+    def close(self, timeout: float | None = None) -> bool:
+        """Pass on what is pending and close the sink; say whether there was time."""
+        self.end()
+        return self._worker.close(timeout)
+
+    def end(self) -> None:
+        """Have the sink closed after what is pending; this waits for no thread."""
+        if self._ended:
+            return
+        self._ended = True
+        self.come_by()
+        if self.on_callers_thread:
+            self._close()
+        else:
+            self._worker.put(self._close)
+
+    def _close(self) -> None:
         try:
             self._sink.close()
-        except Exception as error:  # noqa: BLE001 - as above
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
             self._notices.fault(("sink", type(self._sink)), "what was pending", error)
 
 

@@ -16,7 +16,7 @@ import platform
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from earmark.errors import ArgumentError, RunFormatError
 from earmark.folder import create_run, read_writers
 from earmark.level import Level
 from earmark.names import (
+    FAULTS,
     INDEX,
     LINKS,
     METADATA,
@@ -84,15 +85,15 @@ class Writer:
         self._older = take_names(root)
         write_new(root / WRITERS / f"{self.id}.json", _describe(self, remembered).encode())
 
-    def publish(self, step: int, clips: Sequence[Clip]) -> Take:
+    def publish(self, step: int, clips: Iterable[Clip]) -> Take | None:
         """Publish clips of one step, all or nothing.
 
         Args:
             step: The step of every clip.
-            clips: At least one.
+            clips: Taken one by one, so that only one of them need be in memory.
 
         Returns:
-            The take, its clips read back from where they are stored.
+            The take, its clips read back from where they are stored; `None` if there are none.
 
         Raises:
             OSError: If the disk refuses; nothing is left behind, and it may be tried again.
@@ -105,6 +106,9 @@ class Writer:
         try:
             temporary.mkdir()
             stored, links = self._write_take(temporary, clips)
+            if not stored and not links:
+                temporary.rmdir()
+                return None
             publish_folder(temporary, final)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -114,6 +118,13 @@ class Writer:
             append_line(self.root / INDEX / f"{self.id}.jsonl", line)
         return Take.from_records(final.parent, name, stored, links)
 
+    def note_fault(self, lost: str, why: str) -> None:
+        """Note what was lost and why, for whoever looks into the run later."""
+        line = json_line({"time": time.time(), "lost": lost, "why": why})
+        with contextlib.suppress(OSError):  # the disk may be what is at fault
+            (self.root / FAULTS).mkdir(exist_ok=True)
+            append_line(self.root / FAULTS / f"{self.id}.jsonl", line)
+
     def older_keys(self, step: int) -> Iterator[set[tuple[str, str, str, int]]]:
         """The keys of the clips of each take that earlier writers have published at a step."""
         for name in self._older:
@@ -121,7 +132,7 @@ class Writer:
                 yield _keys(self.root / TAKES, name)
 
     def _write_take(
-        self, folder: Path, clips: Sequence[Clip]
+        self, folder: Path, clips: Iterable[Clip]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         stored: list[dict[str, Any]] = []
         links: list[dict[str, Any]] = []

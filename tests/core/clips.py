@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,7 +11,9 @@ import numpy as np
 import soundfile
 
 from earmark import Audio, Clip
+from earmark.clip import Take
 from earmark.samples import Samples
+from earmark.writer import Writer
 
 
 def clip(
@@ -21,6 +23,13 @@ def clip(
     where: dict[str, Any] = {"tag": "val", "example": "utt", "step": 7} | place
     audio = sound if isinstance(sound, Audio) else Audio(sound, sample_rate)
     return Clip(audio, role=role, **where)
+
+
+def publish(writer: Writer, step: int, clips: Iterable[Clip]) -> Take:
+    """Publish at least one clip."""
+    take = writer.publish(step, clips)
+    assert take is not None
+    return take
 
 
 def stored(folder: Path) -> tuple[Path, Samples, Mapping[str, Any]]:

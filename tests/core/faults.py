@@ -1,4 +1,4 @@
-"""Real faults of a disk, made by the kernel, and what is told of faults."""
+"""Real faults of a disk, made by the kernel, and what is told of faults, wherever they happen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from earmark import EarmarkWarning
+from earmark import EarmarkWarning, Run
 
 
 @contextmanager
@@ -30,3 +30,10 @@ def told() -> Generator[list[str]]:
         yield messages
     assert {each.category for each in caught} <= {EarmarkWarning}
     messages += [str(each.message) for each in caught]
+
+
+@contextmanager
+def flushing(run: Run) -> Generator[Run]:
+    """Have everything that a block logs published, told and raised before the block ends."""
+    yield run
+    run.flush()

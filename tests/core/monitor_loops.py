@@ -44,6 +44,7 @@ def loop(
 
 def logged(run: Run, **filters: Any) -> list[Clip]:
     """The clips that a run has published."""
+    run.flush()
     return list(open_run(run.path).clips(**filters))
 
 

@@ -111,7 +111,7 @@ def test_ls_paths(run: Path) -> None:
 
 def test_ls_all_versions(run: Path) -> None:
     """A step that was logged again is shown once, and twice on request."""
-    with earmark.Run(run) as resumed, pytest.warns(earmark.EarmarkWarning, match="logged before"):
+    with pytest.warns(earmark.EarmarkWarning, match="logged before"), earmark.Run(run) as resumed:
         resumed.log({"prediction": TONE}, step=10, tag="val", example="utt-1", sample_rate=8000)
     command = ("ls", run, "--role", "prediction", "--step", 10)
 

@@ -10,6 +10,8 @@ import torch
 
 from earmark import Audio
 from earmark.draft import Captured, Draft
+from earmark.errors import EarmarkError
+from earmark.memory import MIB, Memory
 from earmark.notices import Notices
 from earmark.samples import Samples
 from earmark.testing import noise, sine
@@ -17,7 +19,7 @@ from earmark.testing import noise, sine
 
 def draft(**rest: Any) -> Draft:
     """An empty draft that raises what it cannot take in."""
-    return Draft(7, None, "val", Notices(strict=True), **rest)
+    return Draft(7, None, "val", Notices(strict=True), Memory(MIB), **rest)
 
 
 def heard(taken: Draft) -> dict[tuple[str, str], Samples]:
@@ -222,8 +224,31 @@ def test_a_caption_may_come_with_its_sound() -> None:
     taken.add({"prediction": sound, "target": noise()}, sample_rate=16_000)
     taken.add({"prediction": sound}, caption="the call's")
     taken.add({"prediction": sound}, caption="")
+    taken.add({"prediction": Audio(noise(), 16_000)})
 
-    assert [entry.caption for entry in taken.entries] == ["its own", "", "the call's", ""]
+    assert [entry.caption for entry in taken.entries] == ["its own", "", "the call's", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("role", "rest"), [("", {}), ("prediction", {"caption": 5}), ("prediction", {"layout": "CT"})]
+)
+def test_what_is_left_out_keeps_no_memory(role: str, rest: dict[str, Any]) -> None:
+    """A sound that is refused for what stands beside it takes up no room, however often."""
+    taken = draft()
+    with pytest.raises(EarmarkError):
+        taken.add({role: noise()}, sample_rate=16_000, **rest)
+
+    assert taken.memory.in_use == 0
+
+
+def test_released_sounds_keep_no_memory() -> None:
+    """A draft that is given up makes room for others."""
+    taken = draft()
+    taken.add_batch({"prediction": BATCH}, sample_rate=16_000)
+    assert taken.memory.in_use >= BATCH.nbytes
+    taken.release()
+
+    assert (taken.memory.in_use, taken.entries) == (0, [])
 
 
 def test_a_void_draft_takes_nothing_in() -> None:

@@ -199,12 +199,15 @@ def test_a_schedule_that_fails_is_not_due(run: Run) -> None:
 
 
 def test_a_cancelled_loop_leaves_nothing(run: Run) -> None:
-    """Half a take is no take."""
+    """Half a take is no take, and takes up no memory."""
     monitor = Monitor(run=run, sample_rate=RATE)
-    monitor.begin(epoch=0, step=0)
-    monitor.add("val", sounds(1), None, positions)
-    monitor.cancel()
-    monitor.end()
+    for leave in (monitor.cancel, lambda: monitor.begin(epoch=1, step=1)):
+        monitor.begin(epoch=0, step=0)
+        monitor.add("val", sounds(1), None, positions)
+        assert run.draft(step=0).memory.in_use > 0
+        leave()
+        assert run.draft(step=0).memory.in_use == 0
+        monitor.end()
     assert not logged(run)
 
 

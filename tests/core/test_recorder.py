@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from earmark import EarmarkWarning, open_run
 from earmark.draft import Draft
 from earmark.errors import ArgumentTypeError, StorageError
+from earmark.memory import MIB, Memory
 from earmark.notices import Notices
 from earmark.recorder import Recorder
 from earmark.sink import Feed
@@ -26,15 +28,25 @@ class Setup:
     def __init__(self, run: Path | None, *, strict: bool = False) -> None:
         self.sink = MemorySink()
         self.notices = Notices(strict=strict)
-        writer = None if run is None else Writer(run)
-        self.recorder = Recorder(writer, [Feed(self.sink, self.notices)], self.notices)
+        open_writer = None if run is None else partial(Writer, run)
+        self.recorder = Recorder(open_writer, [Feed(self.sink, self.notices)], self.notices)
+
+    def draft(self, step: int = 7, epoch: int | None = None) -> Draft:
+        """Begin a take."""
+        return Draft(step, epoch, "val", self.notices, Memory(MIB))
 
     def log(self, sounds: dict[str, Any], step: int = 7, **rest: Any) -> None:
-        """Draft one example and submit it."""
+        """Draft one example and publish it."""
         place: dict[str, Any] = {"example": "utt"}
-        draft = Draft(step, rest.pop("epoch", None), "val", self.notices)
+        draft = self.draft(step, rest.pop("epoch", None))
         draft.add(sounds, sample_rate=16_000, **(place | rest))
+        self.publish(draft)
+
+    def publish(self, draft: Draft) -> None:
+        """Submit a draft, and wait until it is published and what went wrong is told."""
         self.recorder.submit(draft)
+        self.recorder.flush()
+        self.notices.speak()
 
 
 def test_a_draft_becomes_a_take(tmp_path: Path) -> None:
@@ -122,11 +134,11 @@ def test_a_file_that_is_gone_by_then_costs_its_own_clip_only(tmp_path: Path) -> 
     gone = tmp_path / "gone.wav"
     soundfile.write(gone, noise(), 16_000)
     setup = Setup(tmp_path / "run")
-    draft = Draft(7, None, "val", setup.notices)
+    draft = setup.draft()
     draft.add({"input": gone, "prediction": noise()}, sample_rate=16_000, example="utt")
     gone.unlink()
     with pytest.warns(EarmarkWarning, match="the input of example 'utt' at step 7 was not logged"):
-        setup.recorder.submit(draft)
+        setup.publish(draft)
 
     assert [clip.role for clip in open_run(tmp_path / "run").clips()] == ["prediction"]
 

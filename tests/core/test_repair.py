@@ -111,6 +111,7 @@ def test_the_index_of_a_living_writer(tmp_path: Path) -> None:
     with earmark.Run(tmp_path / "run") as training:
         training.log({"prediction": np.full(80, 0.5)}, step=0, sample_rate=8000)
         training.log({"prediction": np.full(80, 0.5)}, step=1, sample_rate=8000)
+        training.flush()
         run = Written(tmp_path / "run")
         truncate(run.index, 10)
 
@@ -126,6 +127,7 @@ def test_a_take_that_is_about_to_be_noted(tmp_path: Path) -> None:
     """That a living writer's newest take is not in the index yet is no problem."""
     with earmark.Run(tmp_path / "run") as training:
         training.log({"prediction": np.full(80, 0.5)}, step=0, sample_rate=8000)
+        training.flush()
         run = Written(tmp_path / "run")
         run.index.unlink()
 

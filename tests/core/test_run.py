@@ -102,6 +102,7 @@ def test_a_take_of_several_batches(tmp_path: Path) -> None:
         with run.take(step=5, epoch=1, tag="val") as take:
             take.add({"prediction": BATCH[0]}, sample_rate=16_000)
             take.add_batch({"prediction": BATCH[1:3]}, sample_rate=16_000)
+            run.flush()
             assert list(open_run(tmp_path).takes()) == []
         run.log({"prediction": BATCH[3]}, step=5, tag="val", sample_rate=16_000)
     one, other = open_run(tmp_path).takes()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark import Run, open_run
-from tests.core.faults import told
+from tests.core.faults import flushing, told
 
 
 class Failing:
@@ -84,7 +84,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @given(SOUNDS, some(ONE))
 def test_log_never_raises_into_training(run: Run, sounds: Any, arguments: dict[str, Any]) -> None:
     """Whatever is passed for any argument, the call returns; at most it is told."""
-    with told():
+    with told(), flushing(run):
         run.log(sounds, **arguments)
 
 
@@ -94,7 +94,7 @@ def test_log_batch_never_raises_into_training(
     run: Run, sounds: Any, arguments: dict[str, Any]
 ) -> None:
     """Whatever is passed for any argument, the call returns; at most it is told."""
-    with told():
+    with told(), flushing(run):
         run.log_batch(sounds, **arguments)
 
 
@@ -103,7 +103,7 @@ def test_log_batch_never_raises_into_training(
 def test_take_never_raises_into_training(run: Run, sounds: Any, place: dict[str, Any]) -> None:
     """Wherever it is said to be, the block runs to its end; at most it is told."""
     place.pop("sample_rate")
-    with told(), run.take(**place) as take:
+    with told(), flushing(run), run.take(**place) as take:
         take.add(sounds, sample_rate=8000)
         take.add_batch(sounds, sample_rate=8000)
 

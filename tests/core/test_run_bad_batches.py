@@ -12,7 +12,7 @@ import torch
 from earmark import EarmarkWarning, Run, open_run
 from earmark.errors import EarmarkError
 from earmark.testing import noise
-from tests.core.faults import told
+from tests.core.faults import flushing, told
 
 GOOD = noise()[:, 0]
 BATCH = np.stack([GOOD, GOOD, GOOD])
@@ -68,7 +68,7 @@ def test_a_wrong_value_costs_its_own_example(
 ) -> None:
     """One wrong length, caption, metric or identity in a list costs no other example."""
     call: dict[str, Any] = {"sounds": {"prediction": BATCH}, "sample_rate": 16_000} | arguments
-    with told() as messages:
+    with told() as messages, flushing(run):
         for step in range(2):
             run.log_batch(**call, step=step, tag=tag)
 
@@ -76,7 +76,7 @@ def test_a_wrong_value_costs_its_own_example(
     lost = r"(the prediction of example '1'|example 1 of a batch) at step 0"
     assert re.match(f"earmark: {lost} was not logged: {message}", telling)
     assert [clip.example for clip in open_run(run.path).clips(tag=tag)] == ["0", "2"] * 2
-    with pytest.raises(EarmarkError, match=message):
+    with pytest.raises(EarmarkError, match=message), flushing(strict):
         strict.log_batch(**call, step=1)
 
 
@@ -120,7 +120,7 @@ def test_what_is_no_batch_costs_its_own_role(
         "sample_rate": {"other": 16_000, "prediction": rest.get("sample_rate", 16_000)},
         "lengths": {"prediction": rest.get("lengths")},
     }
-    with told() as messages:
+    with told() as messages, flushing(run):
         for step in range(2):
             run.log_batch(**call, step=step, tag=tag)
 
@@ -128,7 +128,7 @@ def test_what_is_no_batch_costs_its_own_role(
     lost = "the prediction of a batch at step 0"
     assert re.match(f"earmark: {lost} was not logged: {message}", telling)
     assert [clip.role for clip in open_run(run.path).clips(tag=tag)] == ["other"] * 6
-    with pytest.raises(EarmarkError, match=message):
+    with pytest.raises(EarmarkError, match=message), flushing(strict):
         strict.log_batch(**call, step=1)
 
 

@@ -12,7 +12,7 @@ import torch
 from earmark import Run, open_run
 from earmark.errors import EarmarkError
 from earmark.testing import noise
-from tests.core.faults import told
+from tests.core.faults import flushing, told
 
 GOOD = noise()[:, 0]
 BATCH = np.stack([GOOD, GOOD, GOOD])
@@ -125,7 +125,7 @@ def assert_told(messages: list[str], lost: str, message: str) -> None:
 def test_what_is_no_sound_costs_one_clip(run: Run, tag: str, value: Any, message: str) -> None:
     """It is told once however often it comes, and the other clips of the call are published."""
     sounds = {"input": GOOD, "prediction": value, "target": GOOD}
-    with told() as messages:
+    with told() as messages, flushing(run):
         for step in range(2):
             run.log(sounds, step=step, tag=tag, sample_rate=16_000, example="utt")
 
@@ -138,7 +138,7 @@ def test_what_is_no_sound_costs_one_clip_of_a_batch(
     run: Run, tag: str, value: Any, message: str
 ) -> None:
     """Among the sounds of a list it is left out, and all others are logged."""
-    with told() as messages:
+    with told() as messages, flushing(run):
         batch = {"prediction": [GOOD, value, GOOD], "other": BATCH}
         run.log_batch(batch, step=0, tag=tag, sample_rate=16_000)
 
@@ -152,7 +152,7 @@ def test_what_is_no_sound_costs_one_clip_of_a_batch(
 def test_what_is_no_sound_is_an_error_if_wanted(run: Run, value: Any, message: str) -> None:
     """With strict=True the error itself is raised, always one of ours."""
     strict = Run(run.path, strict=True, dry_run=True)
-    with pytest.raises(EarmarkError, match=message):
+    with pytest.raises(EarmarkError, match=message), flushing(strict):
         strict.log({"prediction": value}, step=1, sample_rate=16_000)
 
 
@@ -201,7 +201,7 @@ def test_a_wrong_argument_costs_its_clip(
 ) -> None:
     """It is told once, the next call is logged, and with strict=True it is an error."""
     usual: dict[str, Any] = {"example": "utt", "sample_rate": 16_000, "tag": tag}
-    with told() as messages:
+    with told() as messages, flushing(run):
         for step in range(2):
             run.log({"prediction": GOOD}, step=step, **(usual | arguments))
         run.log({"prediction": GOOD}, step=9, **usual)
@@ -209,7 +209,7 @@ def test_a_wrong_argument_costs_its_clip(
     assert_told(messages, "the prediction of example 'utt' at step 0", message)
     assert [clip.step for clip in open_run(run.path).clips(tag=tag)] == [9]
     strict = Run(run.path, strict=True, dry_run=True)
-    with pytest.raises(EarmarkError, match=message):
+    with pytest.raises(EarmarkError, match=message), flushing(strict):
         strict.log({"prediction": GOOD}, step=1, **(usual | arguments))
 
 

@@ -14,7 +14,7 @@ import pytest
 from earmark import Run, open_run
 from earmark.errors import StorageError
 from earmark.testing import MemorySink, noise, sine
-from tests.core.faults import files_of_at_most, told
+from tests.core.faults import files_of_at_most, flushing, told
 
 
 def fill_up(_: Path) -> Any:
@@ -62,8 +62,9 @@ def test_a_disk_that_fails_for_a_while(tmp_path: Path, fault: Callable[[Path], A
     """Training goes on, one warning tells of it, what was published stays, later takes follow."""
     sink = MemorySink()
     with Run(tmp_path / "run", sinks=[sink]) as run:
-        run.log({"prediction": noise()}, step=1, sample_rate=16_000)
-        with told() as messages, fault(tmp_path / "run"):
+        with flushing(run):
+            run.log({"prediction": noise()}, step=1, sample_rate=16_000)
+        with told() as messages, fault(tmp_path / "run"), flushing(run):
             for step in (2, 3, 4):
                 run.log({"prediction": noise(), "target": sine()}, step=step, sample_rate=16_000)
         run.log({"prediction": noise(), "target": sine()}, step=5, sample_rate=16_000)
@@ -87,6 +88,7 @@ def test_a_strict_run_raises_a_fault_of_the_disk(
         Run(tmp_path, strict=True) as run,
         fault(tmp_path),
         pytest.raises(StorageError, match="make room, or make it writable again"),
+        flushing(run),
     ):
         run.log({"prediction": noise()}, step=2, sample_rate=16_000)
 
@@ -106,6 +108,7 @@ def mount(*options):
 def log(*steps):
     for step in steps:
         run.log({"prediction": noise(1.0, seed=step)}, step=step, sample_rate=16_000)
+    run.flush()
 
 def published():
     for clip in earmark.open_run(disk / "run").clips():

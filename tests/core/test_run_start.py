@@ -16,7 +16,7 @@ from earmark.errors import (
     UnknownSinkError,
 )
 from earmark.testing import MemorySink, noise, sine
-from tests.core.faults import told
+from tests.core.faults import flushing, told
 
 # --- switches
 
@@ -66,7 +66,10 @@ def test_a_dry_run_does_everything_but_writing(tmp_path: Path) -> None:
     sink = MemorySink()
     with Run(tmp_path / "run", dry_run=True, sinks=[sink]) as run:
         assert run.due(epoch=0)
-        with pytest.warns(EarmarkWarning, match="expected one number as the metric"):
+        with (
+            pytest.warns(EarmarkWarning, match="expected one number as the metric"),
+            flushing(run),
+        ):
             run.log({"prediction": noise()}, epoch=0, sample_rate=16_000, metrics={"m": "high"})
         with pytest.warns(EarmarkWarning, match="expected a sample rate"):
             run.log({"prediction": noise()}, epoch=0)
@@ -89,6 +92,18 @@ def test_after_close_nothing_is_logged(tmp_path: Path) -> None:
     assert not run.due(step=3)
     assert [clip.step for clip in open_run(tmp_path).clips()] == [1]
     assert sink.closed
+
+
+def test_a_draft_that_comes_after_close_keeps_no_memory(tmp_path: Path) -> None:
+    """What was begun before, and is submitted too late, is let go of."""
+    run = Run(tmp_path)
+    draft = run.draft(step=1)
+    draft.add({"prediction": noise()}, sample_rate=16_000)
+    run.close()
+    run.submit(draft)
+
+    assert draft.memory.in_use == 0
+    assert list(open_run(tmp_path).clips()) == []
 
 
 def test_a_failing_loop_closes_its_run(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from earmark.origin import FileOrigin
 from earmark.run import Run
 from earmark.sink import Feed, Sink, open_sink, sink_names
 from earmark.testing import MemorySink, noise, varied_takes
+from tests.core.faults import flushing
 
 TRACKER = """
 from earmark.testing import MemorySink
@@ -187,7 +188,8 @@ def test_a_failing_sink_costs_its_own_takes(tmp_path: Path) -> None:
     """One that fails is told of once; other sinks, and the run on disk, get everything."""
     broken, other = BrokenSink(), MemorySink()
     run = Run(tmp_path / "run", sinks=[broken, other])
-    with pytest.warns(EarmarkWarning, match="take at step 0 .* ConnectionError: no route") as told:
+    match = "take at step 0 .* ConnectionError: no route"
+    with pytest.warns(EarmarkWarning, match=match) as told, flushing(run):
         log_steps(run, 3)
     run.close()
     assert len(told) == 1
@@ -199,25 +201,27 @@ def test_a_target_is_sent_again_after_a_failure(tmp_path: Path) -> None:
     """What a sink failed to take counts as not sent: it comes with the next take."""
     sink = BrokenSink()
     run = Run(tmp_path / "run", sinks=[sink])
-    with pytest.warns(EarmarkWarning, match="no route to host"):
+    with pytest.warns(EarmarkWarning, match="no route to host"), flushing(run):
         log(run, 0)
     sink.broken = False
-    log(run, 1)
+    with flushing(run):
+        log(run, 1)
     assert [roles(take) for take in sink.takes] == [["prediction", "target"]]
 
 
 def test_strict_raises_what_the_sink_raises(tmp_path: Path) -> None:
     """With `strict=True` the tracker's own error comes through."""
     run = Run(tmp_path / "run", sinks=[BrokenSink()], strict=True)
-    with pytest.raises(ConnectionError, match="no route to host"):
+    with pytest.raises(ConnectionError, match="no route to host"), flushing(run):
         log(run, 0)
 
 
 def test_a_sink_that_fails_to_close_is_told_of() -> None:
     """An error at the end costs no more than a sentence."""
-    feed = Feed(BrokenSink(), Notices())
+    notices = Notices()
+    Feed(BrokenSink(), notices).close()
     with pytest.warns(EarmarkWarning, match="what was pending was not logged: .*still no route"):
-        feed.close()
+        notices.speak()
 
 
 def test_memory_does_not_grow_with_predictions(tmp_path: Path) -> None:
@@ -229,6 +233,7 @@ def test_memory_does_not_grow_with_predictions(tmp_path: Path) -> None:
     try:
         for number in range(1000):
             feed.pass_on(moved(take, ours, tmp_path / f"{number}"))
+        assert feed.flush()
         grown, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -14,6 +14,7 @@ from earmark import Audio, Clip, list_runs, open_run
 from earmark.errors import EarmarkWarning, RunFormatError, RunNotFoundError
 from earmark.testing import noise, sine
 from earmark.writer import Writer
+from tests.core.clips import publish
 
 
 def clip(example: str = "utt", role: str = "prediction", step: int = 7, **rest: Any) -> Clip:
@@ -180,7 +181,7 @@ def test_takes_are_in_the_order_of_training(tmp_path: Path) -> None:
     """By step, whatever the order of publishing; at one step the older writer's first."""
     older, newer = Writer(tmp_path), Writer(tmp_path)
     published = [
-        writer.publish(step, [clip(step=step)]).name
+        publish(writer, step, [clip(step=step)]).name
         for writer, step in ((newer, 5), (older, 100_000_000), (older, 5), (newer, 20), (older, 5))
     ]
 
@@ -278,7 +279,7 @@ def test_a_take_that_is_deleted_is_gone(run: Path) -> None:
 
 def test_a_take_without_its_metadata_is_none(tmp_path: Path) -> None:
     """On storage without a rename the metadata comes last: a take exists only when it is there."""
-    take = Writer(tmp_path).publish(7, [clip(), clip(role="target")])
+    take = publish(Writer(tmp_path), 7, [clip(), clip(role="target")])
     lose_index(tmp_path)
     (take.path / "metadata.jsonl").unlink()
 

@@ -18,7 +18,7 @@ from earmark.schema import LINKED, METRIC, STORED
 from earmark.store import open_run, read_records
 from earmark.testing import noise, silence, sine
 from earmark.writer import Writer
-from tests.core.clips import clip, records_in, stored
+from tests.core.clips import clip, publish, records_in, stored
 
 # --- what is stored
 
@@ -52,7 +52,7 @@ def test_a_sound_is_stored_at_the_smallest_depth_that_holds_it(
 
     With 24 bits, a sample of exactly +1.0 becomes 1 - 2^-23.
     """
-    take = Writer(tmp_path).publish(7, [clip(samples, sample_rate=sample_rate)])
+    take = publish(Writer(tmp_path), 7, [clip(samples, sample_rate=sample_rate)])
     file, decoded, record = stored(take.path)
     info = soundfile.info(file)
 
@@ -65,7 +65,7 @@ def test_a_sound_is_stored_at_the_smallest_depth_that_holds_it(
 def test_sixteen_bits_on_request_are_rounded(tmp_path: Path) -> None:
     """With bit_depth=16 each sample becomes the nearest of the 65,536 values, not the one below."""
     samples = sine(peak=0.9)
-    take = Writer(tmp_path, bit_depth=16).publish(7, [clip(samples)])
+    take = publish(Writer(tmp_path, bit_depth=16), 7, [clip(samples)])
     file, decoded, record = stored(take.path)
 
     assert soundfile.info(file).subtype == record["subtype"] == "PCM_16"
@@ -74,7 +74,7 @@ def test_sixteen_bits_on_request_are_rounded(tmp_path: Path) -> None:
 
 def test_twenty_four_bits_on_request(tmp_path: Path) -> None:
     """With bit_depth=24 a 16-bit sound is exact as well."""
-    take = Writer(tmp_path, bit_depth=24).publish(7, [clip(noise())])
+    take = publish(Writer(tmp_path, bit_depth=24), 7, [clip(noise())])
     file, decoded, _ = stored(take.path)
 
     assert soundfile.info(file).subtype == "PCM_24"
@@ -84,7 +84,7 @@ def test_twenty_four_bits_on_request(tmp_path: Path) -> None:
 def test_what_is_not_finite_is_stored_as_zero_and_counted(tmp_path: Path) -> None:
     """NaN and infinities become 0 in the file; the record says how many there were."""
     samples = np.array([[0.5, np.nan], [np.inf, -0.25], [-np.inf, 1.0]], np.float32)
-    take = Writer(tmp_path).publish(7, [clip(samples)])
+    take = publish(Writer(tmp_path), 7, [clip(samples)])
     _, decoded, record = stored(take.path)
 
     np.testing.assert_allclose(decoded, [[0.5, 0], [0, -0.25], [0, 1.0]], atol=2**-23)
@@ -94,7 +94,7 @@ def test_what_is_not_finite_is_stored_as_zero_and_counted(tmp_path: Path) -> Non
 
 def test_levels_are_those_of_the_sound_that_was_logged(tmp_path: Path) -> None:
     """The record says what a meter would: peak and RMS in dBFS, samples over, silence."""
-    take = Writer(tmp_path).publish(7, [clip(sine(peak=2.0)), clip(silence(), "stem")])
+    take = publish(Writer(tmp_path), 7, [clip(sine(peak=2.0)), clip(silence(), "stem")])
     loud, still = records_in(take.path / "metadata.jsonl")
 
     assert loud["peak_dbfs"] == pytest.approx(6.02, abs=0.01)
@@ -115,7 +115,7 @@ def test_compressed_files_are_kept_byte_for_byte(
     file = tmp_path / f"given{suffix}"
     soundfile.write(file, sine(0.5, sample_rate=48_000), 48_000, subtype=subtype)
     sound = file if given == "path" else file.read_bytes()
-    take = Writer(tmp_path / "run").publish(7, [clip(sound, sample_rate=None)])
+    take = publish(Writer(tmp_path / "run"), 7, [clip(sound, sample_rate=None)])
     kept, _, record = stored(take.path)
 
     assert kept.read_bytes() == file.read_bytes()
@@ -139,7 +139,7 @@ def test_wav_files_are_encoded_anew_and_lose_nothing(
     """A WAV file becomes FLAC where that holds it, and decodes to the same float32 samples."""
     file = tmp_path / "given.wav"
     soundfile.write(file, samples, 22_050, subtype=subtype)
-    take = Writer(tmp_path / "run").publish(7, [clip(file, sample_rate=None)])
+    take = publish(Writer(tmp_path / "run"), 7, [clip(file, sample_rate=None)])
     _, decoded, record = stored(take.path)
 
     expected, _ = soundfile.read(file, dtype="float32", always_2d=True)
@@ -181,7 +181,7 @@ def test_every_line_has_the_same_fields(tmp_path: Path) -> None:
 
 def test_a_record_says_what_its_file_holds(tmp_path: Path) -> None:
     """Size and checksum in the record are those of the file beside it."""
-    take = Writer(tmp_path).publish(7, [clip(sine()), clip(sine(peak=2.0), "stem")])
+    take = publish(Writer(tmp_path), 7, [clip(sine()), clip(sine(peak=2.0), "stem")])
 
     for record in records_in(take.path / "metadata.jsonl"):
         data = (take.path / record["file_name"]).read_bytes()
@@ -192,7 +192,7 @@ def test_a_record_says_what_its_file_holds(tmp_path: Path) -> None:
 def test_a_take_holds_its_sounds_and_their_records_only(tmp_path: Path) -> None:
     """A take is a plain folder: sounds named by example and role, and one line for each."""
     writer = Writer(tmp_path)
-    take = writer.publish(1200, [clip(noise(), example="utt-7"), clip(noise(), "stem/ü")])
+    take = publish(writer, 1200, [clip(noise(), example="utt-7"), clip(noise(), "stem/ü")])
 
     assert take.path.name == f"00001200.{writer.id}.0"
     names = sorted(path.name for path in take.path.iterdir())
@@ -205,7 +205,7 @@ def test_examples_that_file_systems_confuse_are_kept_apart(tmp_path: Path) -> No
     names = ["a", "A", "a/b", "a:b", "con", "", "same", "same"]
     sounds = [noise(seed=seed) for seed in range(len(names))]
     clips = [clip(sound, example=name) for name, sound in zip(names, sounds, strict=True)]
-    take = Writer(tmp_path).publish(7, clips)
+    take = publish(Writer(tmp_path), 7, clips)
     records = records_in(take.path / "metadata.jsonl")
 
     assert [record["example"] for record in records] == names
@@ -219,7 +219,7 @@ def test_published_clips_are_those_that_readers_see(tmp_path: Path) -> None:
     """What publish returns, what the index says and what the take says are the same."""
     writer = Writer(tmp_path)
     clips = [clip(noise(), "target"), clip(sine(), caption="x", epoch=3, metrics={"a": 0.5})]
-    take = writer.publish(7, clips)
+    take = publish(writer, 7, clips)
     (line,) = records_in(tmp_path / f"index/{writer.id}.jsonl")
 
     assert line == read_records(take.path)
@@ -304,7 +304,7 @@ def test_a_bit_depth_is_16_or_24(tmp_path: Path, bit_depth: Any) -> None:
 def test_the_keys_of_older_takes(tmp_path: Path) -> None:
     """A writer knows what others had logged at a step, but for what was deleted since."""
     older = Writer(tmp_path)
-    gone = older.publish(7, [clip(noise(), example="gone")])
+    gone = publish(older, 7, [clip(noise(), example="gone")])
     older.publish(7, [clip(noise(), example="a"), clip(noise(), "target", example="b")])
     older.publish(8, [clip(noise(), example="c", step=8)])
     newer = Writer(tmp_path)

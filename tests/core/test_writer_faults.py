@@ -19,7 +19,7 @@ from earmark.samples import Samples
 from earmark.store import open_run
 from earmark.testing import noise, sine
 from earmark.writer import Writer
-from tests.core.clips import clip, folders
+from tests.core.clips import clip, folders, publish
 from tests.core.faults import files_of_at_most
 
 
@@ -45,7 +45,7 @@ def big_clips(seed: int = 0) -> list[Clip]:
 
 def test_a_full_disk_never_publishes_half_a_sound(tmp_path: Path) -> None:
     """Wherever the disk stops taking bytes, a take is published whole or not at all."""
-    whole = Writer(tmp_path / "whole").publish(7, big_clips())
+    whole = publish(Writer(tmp_path / "whole"), 7, big_clips())
     largest = max(file.stat().st_size for file in whole.path.parent.rglob("*.*"))
     published = 0
     for limit in [*range(0, largest, 401), largest]:
@@ -101,7 +101,7 @@ def test_an_interrupted_take_leaves_nothing(tmp_path: Path) -> None:
         writer.publish(7, [clip(noise()), interrupted])
     assert folders(tmp_path) == []
 
-    names = [writer.publish(7, [clip(noise())]).name for _ in range(2)]
+    names = [publish(writer, 7, [clip(noise())]).name for _ in range(2)]
     assert len(set(names)) == 2
     assert [take.name for take in open_run(tmp_path).takes()] == names
 
@@ -210,7 +210,7 @@ def test_a_process_that_is_killed_loses_nothing_published(tmp_path: Path) -> Non
         for take in takes:
             assert [each.role for each in take.clips] == ["input", "prediction", "stem", "target"]
         assert_whole(tmp_path)
-    assert len(Writer(tmp_path).publish(7, big_clips()).clips) == 4
+    assert len(publish(Writer(tmp_path), 7, big_clips()).clips) == 4
 
 
 PUBLISH_TOGETHER = """

@@ -11,7 +11,7 @@ from earmark import Audio, open_run
 from earmark.errors import RunFormatError
 from earmark.testing import noise, sine
 from earmark.writer import Writer
-from tests.core.clips import clip, folders, stored
+from tests.core.clips import clip, folders, publish, stored
 from tests.core.faults import files_of_at_most
 
 
@@ -89,7 +89,7 @@ def test_a_url_is_recorded_and_not_fetched(tmp_path: Path) -> None:
         clip(Audio("https://sounds.invalid/a.flac", 48_000), "target", example="known"),
         clip(Audio("s3://bucket/b.flac"), "prediction", example="unknown"),
     ]
-    take = Writer(tmp_path).publish(7, clips)
+    take = publish(Writer(tmp_path), 7, clips)
     known, unknown = open_run(tmp_path).clips()
 
     assert [path.name for path in take.path.iterdir()] == ["links.jsonl"]

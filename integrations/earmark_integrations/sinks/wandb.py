@@ -37,6 +37,8 @@ class WandbSink:
 
     Nothing is logged with `step=`, and no row is committed: sounds are on the row that the next
     scalars complete, or that `run.finish()` does. (A run in W&B's shared mode has no such rows.)
+    Which row that is, is the training's business: takes are written on its own thread, when it
+    next calls the earmark run; `flush` before the scalars brings both together.
     Files are handed over as they are stored. W&B refuses references: of these there is a link,
     under `<tag>/<role>/link`.
 
@@ -46,6 +48,8 @@ class WandbSink:
     Raises:
         ArgumentTypeError: If it is no W&B run.
     """
+
+    on_callers_thread = True
 
     def __init__(self, run: Run) -> None:
         if not isinstance(run, Run):

@@ -18,6 +18,7 @@ from earmark import Audio, Run
 from earmark.errors import ArgumentError, ArgumentTypeError
 from earmark.testing import noise, sine, varied_takes
 from earmark_integrations.sinks.wandb import WandbSink, open_sink
+from tests.core.faults import flushing
 from tests.integrations.sinks.trackers import (
     decoded,
     finished,
@@ -99,6 +100,7 @@ def test_no_row_of_scalars_is_lost(
             if i % 100 == 50:
                 for tag in ("val", "test"):
                     run.log({"prediction": noise(seed=i)}, step=i, tag=tag, sample_rate=16_000)
+                run.flush()
     rows = wandb_rows(finished(wandb_run))
     assert [row["loss"] for row in rows] == [i / 7 for i in range(1000)]
     assert [row["_step"] for row in rows] == [10 * i if with_step else i for i in range(1000)]
@@ -119,6 +121,7 @@ def test_takes_between_two_rows_share_the_next_one(wandb_run: wandb.Run, tmp_pat
             for i in range(3):
                 sound = {"prediction": noise(seed=10 * epoch + i)}
                 run.log(sound, step=epoch, tag="val", sample_rate=16_000, example=f"utt-{i}")
+            run.flush()
             wandb_run.log({"val/loss": epoch})
     records = finished(wandb_run)
     rows = wandb_rows(records)
@@ -137,6 +140,7 @@ def test_a_row_that_is_logged_in_parts_stays_whole(wandb_run: wandb.Run, tmp_pat
     with Run(tmp_path / "run", sinks=["wandb"], strict=True) as run:
         wandb_run.log({"loss": 1.0}, step=5)
         run.log({"prediction": noise()}, step=5, sample_rate=16_000)
+        run.flush()
         wandb_run.log({"accuracy": 0.5}, step=5)
     (row,) = wandb_rows(finished(wandb_run))
     assert (row["_step"], row["loss"], row["accuracy"]) == (5, 1.0, 0.5)
@@ -160,6 +164,7 @@ def test_a_finished_run_is_answered_at_once(wandb_run: wandb.Run, tmp_path: Path
     with (
         Run(tmp_path / "run", sinks=[sink], strict=True) as run,
         pytest.raises(UsageError, match="is finished"),
+        flushing(run),
     ):
         run.log({"prediction": noise()}, step=0, sample_rate=16_000)
 

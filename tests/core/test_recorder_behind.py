@@ -1,0 +1,494 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from earmark import Run, Take, open_run
+from earmark.samples import Samples
+from earmark.testing import MemorySink, noise, sine
+from tests.core.behind import (
+    LONG,
+    Gate,
+    GatedSink,
+    GatedSound,
+    steps,
+    wait_until,
+    wait_until_waiting,
+)
+from tests.core.clips import records_in
+from tests.core.faults import told
+
+
+def log(run: Run, step: int, sound: object = None) -> None:
+    """Log one example."""
+    sounds = {"prediction": noise() if sound is None else sound}
+    run.log(sounds, step=step, example="utt", sample_rate=16_000)
+
+
+def published(run: Path) -> dict[int, Samples]:
+    """The sounds of a run by their steps."""
+    return {clip.step: clip.audio.samples for clip in open_run(run).clips()}
+
+
+def writer_of(run: Path) -> str:
+    """The id of the one writer."""
+    (file,) = run.glob("writers/*.json")
+    return file.stem
+
+
+@contextmanager
+def hanging(file: Path) -> Generator[None]:
+    """A file on a disk that hangs: whoever opens it to write waits until the block ends."""
+    file.parent.mkdir(exist_ok=True)
+    os.mkfifo(file)
+    yield
+    reader = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    file.unlink()
+    os.close(reader)
+
+
+class Failing:
+    """A tracker that fails as it is told to."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def write(self, take: Take) -> None:
+        raise self.error
+
+    def close(self) -> None:
+        pass
+
+
+def test_logging_goes_on_while_a_disk_hangs(tmp_path: Path) -> None:
+    """Calls return, and all is published when the disk has come back."""
+    with Run(tmp_path) as run:
+        with hanging(tmp_path / "index" / f"{writer_of(tmp_path)}.jsonl"):
+            for step in range(5):
+                log(run, step)
+            wait_until(lambda: steps(tmp_path) == [0])
+            assert not run.flush(0.01)
+            assert steps(tmp_path) == [0]
+        assert run.flush(LONG)
+
+    assert steps(tmp_path) == [0, 1, 2, 3, 4]
+
+
+def test_samples_are_those_at_the_time_of_the_call(tmp_path: Path) -> None:
+    """What a caller writes over its memory right after the call is not heard."""
+    gate, array, tensor = Gate(), noise(num_channels=2), torch.from_numpy(noise().T.copy())
+    batch, whole = torch.zeros(1, 1600), array.copy()
+    with Run(tmp_path) as run:
+        log(run, 0, GatedSound(gate))
+        log(run, 1, array)
+        log(run, 2, tensor)
+        log(run, 3, array[::-1])
+        run.log_batch({"prediction": batch}, step=4, sample_rate=16_000)
+        array.fill(1)
+        tensor.fill_(1)
+        batch.fill_(1)
+        gate.open()
+    heard = published(tmp_path)
+
+    np.testing.assert_array_equal(heard[1], whole)
+    np.testing.assert_array_equal(heard[2], noise())
+    np.testing.assert_array_equal(heard[3], whole[::-1])
+    np.testing.assert_array_equal(heard[4], np.zeros((1600, 1)))
+
+
+def test_warm_memory_mixes_no_sounds(tmp_path: Path) -> None:
+    """Though buffers are used again and again, each take holds its own samples."""
+    with Run(tmp_path, max_pending_mib=0.05, max_wait_seconds=LONG) as run:
+        for step in range(60):
+            log(run, step, noise(seed=step))
+    heard = published(tmp_path)
+
+    assert sorted(heard) == list(range(60))
+    for step, samples in heard.items():
+        np.testing.assert_array_equal(samples, noise(seed=step))
+
+
+def test_a_burst_is_waited_for_then_dropped_and_told_once(tmp_path: Path) -> None:
+    """What there is no room for is lost with one warning; later clips are published again."""
+    gate, run = Gate(), Run(tmp_path, max_pending_mib=0.05, max_wait_seconds=0.05)
+    log(run, 0, GatedSound(gate))
+    with told() as messages:
+        for step in range(1, 1000):
+            log(run, step)
+    gate.open()
+    assert run.flush(LONG)
+    kept = steps(tmp_path)
+    log(run, 1000)
+    run.close()
+
+    (message,) = messages
+    assert "expected room for 0.0 MiB more, got 0.0 MiB that are still waiting" in message
+    assert "log less often, or pass a larger max_pending_mib" in message
+    assert kept == list(range(len(kept)))
+    assert 5 <= len(kept) <= 8  # of 6,400 bytes each in 52,428, rounded up
+    assert steps(tmp_path) == [*kept, 1000]
+    assert len(records_in(tmp_path / "faults" / f"{writer_of(tmp_path)}.jsonl")) == 1000 - len(kept)
+
+
+def test_a_burst_that_is_published_in_time_loses_nothing(tmp_path: Path) -> None:
+    """Logging waits while there is no room, and goes on when there is."""
+    gate, run = Gate(), Run(tmp_path, max_pending_mib=0.03, max_wait_seconds=1e6)
+
+    def burst() -> None:
+        for step in range(1, 30):
+            log(run, step)
+
+    log(run, 0, GatedSound(gate))
+    logging = threading.Thread(target=burst)
+    logging.start()
+    wait_until_waiting(logging)
+    assert logging.is_alive()
+    gate.open()
+    logging.join(LONG)
+    run.close()
+
+    assert steps(tmp_path) == list(range(30))
+
+
+def test_a_sound_above_the_bound_is_logged_alone(tmp_path: Path) -> None:
+    """However small the room, a long sound is not lost."""
+    with Run(tmp_path, max_pending_mib=0.01, max_wait_seconds=LONG) as run:
+        for step in range(3):
+            log(run, step, noise(seconds=2.0, seed=step))
+
+    assert {step: len(sound) for step, sound in published(tmp_path).items()} == dict.fromkeys(
+        range(3), 32_000
+    )
+
+
+def test_close_tells_what_is_left(tmp_path: Path) -> None:
+    """After its time-out it says how much was pending; that is published if there is time."""
+    gate, sink = Gate(), MemorySink()
+    run = Run(tmp_path, sinks=[sink])
+    log(run, 0, GatedSound(gate, noise(seconds=20.0)))
+    log(run, 1)
+    assert not run.flush(0.01)
+    with told() as messages:
+        run.close(timeout=0.01)
+        run.close(timeout=0.01)
+        log(run, 2)
+    (message,) = messages
+    assert "1.3 MiB of clips were still waiting to be published" in message
+    assert steps(tmp_path) == []
+    assert not sink.closed
+    gate.open()
+    wait_until(lambda: sink.closed)
+
+    assert steps(tmp_path) == [take.step for take in sink.takes] == [0, 1]
+
+
+def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
+    """A run that is closed takes nothing in, and says so nowhere."""
+    closed: list[str] = []
+
+    class Counting(MemorySink):
+        def close(self) -> None:
+            closed.append("closed")
+
+    with Run(tmp_path, sinks=[Counting()]) as run:
+        log(run, 0)
+        run.close()
+        log(run, 1)
+        assert run.flush()
+    run.close()
+
+    assert closed == ["closed"]
+    assert steps(tmp_path) == [0]
+
+
+def test_a_sink_that_hangs_costs_nobody_else_anything(tmp_path: Path) -> None:
+    """Takes are published and passed on to other sinks, which are closed in time, too."""
+    hung, well = GatedSink(), MemorySink()
+    run = Run(tmp_path, sinks=[hung, well])
+    for step in range(5):
+        log(run, step)
+    hung.gate.wait_until_reached()
+    wait_until(lambda: len(well.takes) == 5)
+    assert steps(tmp_path) == [0, 1, 2, 3, 4]
+    assert not run.flush(0.01)
+    with told() as messages:
+        run.close(0.5)
+    assert well.closed
+    assert (hung.steps, hung.closed) == ([], False)
+    hung.gate.open()
+    wait_until(lambda: hung.closed)
+
+    assert hung.steps == [0, 1, 2, 3, 4]
+    assert len(messages) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1), MemoryError()], ids=repr)
+def test_a_sink_that_raises_costs_nobody_else_anything(
+    tmp_path: Path, error: BaseException
+) -> None:
+    """Whatever it raises, it is told of once and noted each time, and the rest goes on."""
+    well = MemorySink()
+    with told() as messages, Run(tmp_path, sinks=[Failing(error), well]) as run:
+        for step in range(3):
+            log(run, step)
+
+    assert [take.step for take in well.takes] == steps(tmp_path) == [0, 1, 2]
+    (message,) = messages
+    assert f"a take at step 0 was not logged: {type(error).__name__}: {error}." in message
+    noted = records_in(tmp_path / "faults" / f"{writer_of(tmp_path)}.jsonl")
+    assert [fault["lost"] for fault in noted] == [f"a take at step {step}" for step in range(3)]
+
+
+def test_every_fault_is_noted_in_the_run(tmp_path: Path) -> None:
+    """A line of strict JSON for each: on the caller's thread, behind it, and of a sink."""
+
+    def fail() -> None:
+        raise RuntimeError("device lost \ud800")
+
+    with told() as messages, Run(tmp_path, sinks=[Failing(ValueError("no"))]) as run:
+        log(run, 0, "no such file.wav")
+        log(run, 1, GatedSound(fail))
+        log(run, 2)
+        run.flush()
+    noted = records_in(tmp_path / "faults" / f"{writer_of(tmp_path)}.jsonl")
+
+    assert len(messages) == 3
+    assert all(set(fault) == {"time", "lost", "why"} and fault["time"] > 0 for fault in noted)
+    assert {(fault["lost"], fault["why"].split(":")[0]) for fault in noted} == {
+        ("the prediction of example 'utt' at step 0", "AudioFileNotFoundError"),
+        ("the prediction of example 'utt' at step 1", "RuntimeError"),
+        ("a take at step 2", "ValueError"),
+    }
+
+
+def test_noting_a_fault_does_not_hold_the_caller(tmp_path: Path) -> None:
+    """A disk that hangs when a fault is to be noted on it is none of the caller's business."""
+    with told() as messages, Run(tmp_path) as run:
+        with hanging(tmp_path / "faults" / f"{writer_of(tmp_path)}.jsonl"):
+            log(run, 0, "no such file.wav")
+            log(run, 1)
+            assert not run.flush(0.01)
+        assert run.flush(LONG)
+
+    assert len(messages) == 1
+    assert steps(tmp_path) == [1]
+
+
+def test_a_strict_run_raises_at_the_next_call(tmp_path: Path) -> None:
+    """What went wrong behind comes up in the thread that logs."""
+    run = Run(tmp_path, sinks=[Failing(ValueError("tracker is full"))], strict=True)
+    log(run, 0)
+    with pytest.raises(ValueError, match="tracker is full"):
+        wait_until(lambda: not run.due(step=1))
+
+    run.close()
+    assert steps(tmp_path) == [0]
+
+
+def test_a_strict_run_raises_when_it_is_flushed(tmp_path: Path) -> None:
+    """`flush` and `close` are calls, too, and each error is raised once."""
+    run = Run(tmp_path, sinks=[Failing(ValueError("tracker is full"))], strict=True)
+    log(run, 0)
+    with pytest.raises(ValueError, match="tracker is full"):
+        run.flush()
+    log(run, 1)
+    with pytest.raises(ValueError, match="tracker is full"):
+        run.close()
+    run.close()
+
+
+def test_several_runs_do_not_hold_each_other(tmp_path: Path) -> None:
+    """While one hangs, another one publishes; each keeps to its own folder."""
+    gate = Gate()
+    with Run(tmp_path / "a") as first, Run(tmp_path / "b") as second:
+        log(first, 0, GatedSound(gate))
+        log(second, 1)
+        assert second.flush(LONG)
+        assert (steps(tmp_path / "a"), steps(tmp_path / "b")) == ([], [1])
+        gate.open()
+
+    assert steps(tmp_path / "a") == [0]
+
+
+def test_several_threads_log_to_one_run(tmp_path: Path) -> None:
+    """Every clip of every thread is there, once, with its own samples."""
+    start = threading.Barrier(6)
+
+    def work(run: Run, number: int) -> None:
+        start.wait(LONG)
+        for step in range(10):
+            sound = {"prediction": noise(seed=100 * number + step)}
+            run.log(sound, step=step, example=f"utt{number}", sample_rate=16_000)
+
+    with Run(tmp_path, strict=True, max_pending_mib=0.1, max_wait_seconds=LONG) as run:
+        threads = [threading.Thread(target=work, args=(run, number)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(LONG)
+
+    clips = list(open_run(tmp_path).clips())
+    assert len({clip.key for clip in clips}) == len(clips) == 60
+    for clip in clips:
+        seed = 100 * int(clip.example.removeprefix("utt")) + clip.step
+        np.testing.assert_array_equal(clip.audio.samples, noise(seed=seed))
+
+
+def test_a_sink_may_log(tmp_path: Path) -> None:
+    """To another run and to its own, also when there is no room, nothing waits for itself."""
+    other = Run(tmp_path / "other", max_pending_mib=0.01)
+
+    class Echo(MemorySink):
+        def write(self, take: Take) -> None:
+            log(other, take.step)
+            if take.step < 5:
+                log(run, take.step + 5)
+            assert not run.flush()
+
+    run = Run(tmp_path / "run", sinks=[Echo()], strict=True)
+    for step in range(5):
+        log(run, step)
+    assert run.flush(LONG)
+    assert run.flush(LONG)
+    run.close()
+    with told():
+        other.close()
+
+    assert steps(tmp_path / "run") == list(range(10))
+    assert set(steps(tmp_path / "other")) <= set(range(10))
+
+
+def test_a_sink_may_close_its_run(tmp_path: Path) -> None:
+    """It is given what was logged before, and closed after that."""
+    gate = Gate()
+
+    class Closing(MemorySink):
+        def write(self, take: Take) -> None:
+            assert not self.closed
+            super().write(take)
+            run.close()
+
+    sink = Closing()
+    run = Run(tmp_path, sinks=[sink])
+    log(run, 0)
+    log(run, 1, GatedSound(gate))
+    wait_until(lambda: sink.takes)
+    gate.open()
+    wait_until(lambda: sink.closed)
+
+    assert [take.step for take in sink.takes] == steps(tmp_path) == [0, 1]
+
+
+class Here(MemorySink):
+    """A tracker that is written on the caller's thread."""
+
+    on_callers_thread = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[str] = set()
+
+    def write(self, take: Take) -> None:
+        super().write(take)
+        self.threads.add(threading.current_thread().name)
+
+
+def test_a_sink_of_the_callers_thread_is_not_written_behind(tmp_path: Path) -> None:
+    """Not even when another sink logs to the same run."""
+
+    class Echo(MemorySink):
+        def write(self, take: Take) -> None:
+            if take.step < 5:
+                log(run, take.step + 5)
+
+    here = Here()
+    run = Run(tmp_path, sinks=[here, Echo()])
+    for step in range(5):
+        log(run, step)
+    assert run.flush(LONG)
+    run.close()
+
+    assert here.threads == {threading.main_thread().name}
+    assert sorted(take.step for take in here.takes) == list(range(10))
+
+
+def test_callers_on_several_threads_share_what_is_left_for_them(tmp_path: Path) -> None:
+    """Each take is written once, and nobody waits for one that another has taken."""
+    here = Here()
+
+    def work(run: Run, first: int) -> None:
+        for step in range(first, first + 25):
+            log(run, step)
+            run.flush(LONG)
+
+    with Run(tmp_path, sinks=[here], strict=True) as run:
+        threads = [threading.Thread(target=work, args=(run, first)) for first in (0, 25, 50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(LONG)
+        assert not any(thread.is_alive() for thread in threads)
+
+    assert sorted(take.step for take in here.takes) == list(range(75))
+
+
+def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
+    """Even in the middle of a call that logs: all is published, with its own samples."""
+    logged: list[int] = []
+    run = Run(tmp_path, strict=True)
+
+    def handler(*_: object) -> None:
+        if len(logged) < 30:
+            logged.append(1000 + len(logged))
+            log(run, logged[-1], sine())
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    step = 0
+    try:
+        while len(logged) < 30:
+            log(run, step)
+            step += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    run.close()
+    heard = published(tmp_path)
+
+    assert sorted(heard) == [*range(step), *logged]
+    for place, samples in heard.items():
+        wanted = sine() if place >= 1000 else noise()
+        np.testing.assert_allclose(samples, wanted, atol=2**-23)
+
+
+def test_a_destructor_may_log(tmp_path: Path) -> None:
+    """An object that dies on the caller's thread, or on one of ours, has its say."""
+
+    class Model:
+        def __init__(self, step: int) -> None:
+            self.step = step
+
+        def __del__(self) -> None:
+            log(run, self.step)
+
+    class Holding(MemorySink):
+        def write(self, take: Take) -> None:
+            models.clear()
+
+    models = [Model(10)]
+    run = Run(tmp_path, sinks=[Holding()], strict=True)
+    model = Model(11)
+    del model
+    assert run.flush(LONG)
+    assert run.flush(LONG)
+    run.close()
+
+    assert steps(tmp_path) == [10, 11]
