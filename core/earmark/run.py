@@ -9,12 +9,20 @@ import weakref
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from earmark.arguments import (
+    checked_path,
+    checked_place,
+    checked_positive,
+    checked_schedule,
+    checked_sinks,
+    checked_tag,
+    checked_whole,
+)
 from earmark.draft import Draft, PerRole
-from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, StorageError, shown
+from earmark.errors import EarmarkError, StorageError
 from earmark.memory import MIB, Memory
 from earmark.mode import is_enabled
 from earmark.notices import Notices
@@ -22,9 +30,6 @@ from earmark.recorder import Recorder
 from earmark.schedule import Position, Schedule
 from earmark.sink import Feed, Sink, open_sink
 from earmark.writer import Writer
-
-_MAX_STEP = 2**63  # what a column of integers holds, in any tool that reads a run
-
 
 _EXIT_SECONDS = 10.0
 """How long a process that ends waits for what was logged and not published."""
@@ -88,16 +93,16 @@ class Run:
         max_pending_mib: float = 512,
         max_wait_seconds: float = 10,
     ) -> None:
-        self.path = _checked_path(path)
+        self.path = checked_path(path)
         self.enabled = enabled and is_enabled()
-        self._schedule = _checked_schedule(schedule)
+        self._schedule = checked_schedule(schedule)
         self._notices = Notices(strict=strict)
         self._granted: Position | None = None  # where `due` last said yes
         self._last: Position | None = None  # where it had, when a take was last logged
         self._examples: dict[str, tuple[int, int]] = {}
         self._memory = Memory(
-            int(_positive("max_pending_mib", max_pending_mib) * MIB),
-            _positive("max_wait_seconds", max_wait_seconds),
+            int(checked_positive("max_pending_mib", max_pending_mib) * MIB),
+            checked_positive("max_wait_seconds", max_wait_seconds),
         )
         self._recorder: Recorder | None = None
         if self.enabled:
@@ -114,7 +119,7 @@ class Run:
     ) -> Recorder:
         if dry_run:
             return Recorder(None, (), self._notices)
-        feeds = [Feed(open_sink(sink), self._notices) for sink in _checked_sinks(sinks)]
+        feeds = [Feed(open_sink(sink), self._notices) for sink in checked_sinks(sinks)]
         try:
             open_writer = partial(Writer, self.path, config=config, bit_depth=bit_depth)
             recorder = Recorder(open_writer, feeds, self._notices)
@@ -149,7 +154,7 @@ class Run:
         if self._recorder is None:
             return False
         self._come_by(self._recorder)
-        now = Position(_whole("epoch", epoch), _whole("step", step))
+        now = Position(checked_whole("epoch", epoch), checked_whole("step", step))
         if self._schedule is None:
             return True
         try:
@@ -272,8 +277,8 @@ class Run:
         return Draft(0, None, "", self._notices, self._memory, void=True)
 
     def _placed(self, step: Any, epoch: Any, tag: Any) -> Draft:
-        place, passed = _place(step, epoch)
-        known_step, count = self._examples.get(_checked_tag(tag), (place, 0))
+        place, passed = checked_place(step, epoch)
+        known_step, count = self._examples.get(checked_tag(tag), (place, 0))
         first = count if known_step == place else 0
         return Draft(place, passed, tag, self._notices, self._memory, next_example=first)
 
@@ -347,21 +352,6 @@ class Run:
         return f"Run({str(self.path)!r})"
 
 
-def _checked_path(path: object) -> Path:
-    if not isinstance(path, str | os.PathLike):
-        raise ArgumentTypeError(
-            f"expected the run's directory as a path, got {shown(path)}: pass one "
-            "such as 'runs/first'"
-        )
-    text = os.fsdecode(path)
-    if not text or "://" in text:
-        raise ArgumentError(
-            f"expected a directory on this machine, such as 'runs/first', got {text!r}: write the "
-            "run there, and copy it to where it belongs"
-        )
-    return Path(text).expanduser()
-
-
 def _close_at_exit(recorder: Recorder) -> None:
     waiting = weakref.ref(recorder)
 
@@ -371,57 +361,3 @@ def _close_at_exit(recorder: Recorder) -> None:
             left.finish(_EXIT_SECONDS)
 
     atexit.register(finish)
-
-
-def _positive(name: str, value: float) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-        return float(value)
-    raise ArgumentError(f"expected {name} as a positive number, got {shown(value)}: leave it out")
-
-
-def _checked_schedule(schedule: Schedule | None) -> Schedule | None:
-    if schedule is None or callable(getattr(schedule, "due", None)):
-        return schedule
-    raise ArgumentTypeError(
-        f"expected a schedule, got {shown(schedule)}: pass every_n_epochs(5), "
-        "every_n_steps(1000) or at_epochs([0, 1, 5, 50])"
-    )
-
-
-def _checked_sinks(sinks: Sequence[str | Sink]) -> Sequence[str | Sink]:
-    if isinstance(sinks, str):
-        raise ArgumentTypeError(f"expected a list of sinks, got {sinks!r}: pass [{sinks!r}]")
-    return sinks
-
-
-def _place(step: Any, epoch: Any) -> tuple[int, int | None]:
-    passed = _whole("epoch", epoch)
-    place = passed if step is None else _whole("step", step)
-    if place is None:
-        raise ArgumentError(
-            "expected a step, or an epoch that serves as one, got neither: pass step=global_step"
-        )
-    return place, passed
-
-
-def _whole(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    try:
-        number = -1 if isinstance(value, bool) or int(value) != value else int(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):  # no number at all, or many
-        number = -1
-    if not 0 <= number < _MAX_STEP:
-        raise ArgumentError(
-            f"expected the {name} as a whole number, 0 or more, got {shown(value)}: count "
-            f"{name}s from 0"
-        )
-    return number
-
-
-def _checked_tag(tag: object) -> str:
-    if isinstance(tag, str):
-        return tag
-    raise ArgumentTypeError(
-        f"expected the tag as text, got {shown(tag)}: pass tag='val', or any name"
-    )

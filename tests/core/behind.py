@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from earmark import Take
+from earmark import Run, Take, open_run
 from earmark.convert import Buffer, Wait
 from earmark.samples import Layout, Samples
 from earmark.testing import noise
@@ -118,3 +118,14 @@ def wait_until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + LONG
     while not condition():
         assert time.monotonic() < end
+
+
+def log(run: Run, step: int, sound: object = None) -> None:
+    """Log one example."""
+    sounds = {"prediction": noise() if sound is None else sound}
+    run.log(sounds, step=step, example="utt", sample_rate=16_000)
+
+
+def published(run: Path) -> dict[int, Samples]:
+    """The sounds of a run by their steps."""
+    return {clip.step: clip.audio.samples for clip in open_run(run).clips()}
