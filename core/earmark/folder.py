@@ -39,14 +39,13 @@ configs:
 
 # {name}
 
-Validation clips of a model in training, kept by [earmark](https://pypi.org/project/earmark/),
-format {format}.
+Validation clips of a model in training, kept by earmark, format {format}.
 
 - `takes/<step>.<writer>.<n>/` holds the clips of one validation: plain FLAC and WAV files, which
   any player opens, and `metadata.jsonl`, one line a sound: example, role, step, epoch, caption.
 - `takes/ref.<example>.<role>.<hash>/` holds an input or a target that stays the same, once;
   `links.jsonl` beside a take's clips says where.
-- `index/` is a cache, and may be deleted.
+- `index/` is a cache, and may be deleted; `faults/`, if there is one, says what could not be kept.
 
 ```python
 import earmark
