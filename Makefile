@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check clean
+.PHONY: help demo test check bench clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ check: $(VENV)/dev.stamp  ## lint, formatting, types
 	$(BIN)/mypy
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
+bench: $(VENV)/bench/stamp  ## earmark and its peers side by side, about 5 minutes (ARGS=--million)
+	$(VENV)/bench/bin/python -m benchmarks $(ARGS)
+
 clean:  ## remove .venv, caches and built packages; runs stay
 	rm -rf $(VENV) dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -35,4 +38,10 @@ $(VENV)/demo.stamp $(VENV)/dev.stamp: $(VENV)/%.stamp: pyproject.toml core/earma
     $(VENV)/pyvenv.cfg
 	@echo "Installing earmark[$*] into $(VENV); the first time this takes minutes."
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+# The peers on top of what dev has: they cannot move its versions, and PyTorch is there once.
+$(VENV)/bench/stamp: benchmarks/requirements.txt benchmarks/install.py $(VENV)/dev.stamp
+	@echo "Installing the peers into $(VENV)/bench; the first time this takes minutes."
+	$(BIN)/python benchmarks/install.py $(VENV)/bench
 	@touch $@
