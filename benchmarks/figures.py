@@ -49,8 +49,8 @@ class Figure:
 def figures(outcomes: Outcomes) -> list[Figure]:
     """Judge what was measured."""
     return [
-        _held(outcomes, SHORT, 1 / 6),
-        _held(outcomes, LONG, 1 / 12),
+        *(_held(outcomes, name, SHORT, 1 / 6) for name in ("earmark", "earmark_tensors")),
+        *(_held(outcomes, name, LONG, 1 / 12) for name in ("earmark", "earmark_tensors")),
         _held_beside_copy(outcomes),
         _loop(outcomes),
         *(_cpu(outcomes, case) for case in (SHORT, LONG)),
@@ -81,37 +81,40 @@ def best_tracker(outcomes: Outcomes, case: Case) -> str:
     return min(held, key=held.__getitem__, default="")
 
 
-def _held(outcomes: Outcomes, case: Case, limit: float) -> Figure:
-    what = f"training thread held, {case.title}, beside the best tracker"
-    best = best_tracker(outcomes, case)
-    return _beside(outcomes, best, what, limit, lambda each: each.held_seconds[case.name])
+def _held(outcomes: Outcomes, name: str, case: Case, limit: float) -> Figure:
+    given = {"earmark": "arrays", "earmark_tensors": "tensors"}[name]
+    what = f"training thread held, {case.title} as {given}, beside the best tracker"
+    pair = name, best_tracker(outcomes, case)
+    return _beside(outcomes, pair, what, limit, lambda each: each.held_seconds[case.name])
 
 
 def _held_beside_copy(outcomes: Outcomes) -> Figure:
-    what = f"training thread held, {LONG.title}, beside a plain copy"
-    return _beside(outcomes, "copy", what, 1.3, lambda each: each.held_seconds[LONG.name])
+    what = f"training thread held, {LONG.title} as arrays, beside a plain copy"
+    pair = "earmark", "copy"
+    return _beside(outcomes, pair, what, 1.3, lambda each: each.held_seconds[LONG.name])
 
 
 def _cpu(outcomes: Outcomes, case: Case) -> Figure:
     what = f"CPU until all is on disk, {case.title}, beside `soundfile.write` of the same FLAC"
-    return _beside(outcomes, "flac", what, 1.25, lambda each: each.cpu_seconds[case.name])
+    pair = "earmark", "flac"
+    return _beside(outcomes, pair, what, 1.25, lambda each: each.cpu_seconds[case.name])
 
 
 def _beside(
     outcomes: Outcomes,
-    other: str,
+    pair: tuple[str, str],
     what: str,
     limit: float,
     seconds: Callable[[Measured], Sequence[float]],
 ) -> Figure:
     missing = Measured(failure="nothing to hold it against was measured")
-    ours, theirs = (outcomes.peers.get(name, missing) for name in ("earmark", other))
+    ours, theirs = (outcomes.peers.get(name, missing) for name in pair)
     if ours.failure or theirs.failure:
         return Figure(what, limit, [], ours.failure or theirs.failure)
     own, their = seconds(ours), seconds(theirs)
     ratios = [mine / yours for mine, yours in zip(own, their, strict=True)]
     times = f"{milliseconds(median(own))} beside {milliseconds(median(their))}"
-    return Figure(what, limit, ratios, f"{times}, {PEERS[other].title}")
+    return Figure(what, limit, ratios, f"{times}, {PEERS[pair[1]].title}")
 
 
 def _loop(outcomes: Outcomes) -> Figure:

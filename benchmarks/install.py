@@ -30,7 +30,7 @@ def main() -> None:
 
 def make(folder: Path) -> Path:
     """Makes an environment that sees the packages of this one; returns its Python."""
-    venv.create(folder, clear=True, with_pip=True)
+    venv.create(folder, clear=True)  # its pip is that of this one
     below = sysconfig.get_path("purelib")
     paths = {"base": str(folder), "platbase": str(folder)}
     own = Path(sysconfig.get_path("purelib", scheme="venv", vars=paths))

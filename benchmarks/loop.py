@@ -10,6 +10,7 @@ import math
 import os
 import time
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
@@ -69,8 +70,8 @@ class _Training:
     def lengthen_steps(self) -> None:
         """Accumulate gradients over as many passes as make a step of 100 ms or more."""
         self.step()
-        fastest = min(self._timed_step() for _ in range(5))
-        self._passes = math.ceil(1.1 * _STEP_SECONDS / fastest)
+        seconds = median(self._timed_step() for _ in range(9))
+        self._passes = math.ceil(1.1 * _STEP_SECONDS / seconds)
 
     def _timed_step(self) -> float:
         start = time.perf_counter()
