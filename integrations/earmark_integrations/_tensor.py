@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from earmark.convert import Buffer, Wait
 from earmark.errors import AudioTypeError
 from earmark.samples import Layout, check_dtype
+
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def _all_frames() -> None:
@@ -83,13 +87,19 @@ def start_copy(tensor: torch.Tensor, target: torch.Tensor) -> Wait | None:
         What to wait for before the target is read, or `None` if it holds the values already.
     """
     if not tensor.is_cuda:
-        target.copy_(tensor.cpu())  # XLA and lazy tensors cannot be copied into another device's
+        # numpy copies on this thread: torch shares it out, and waits where the cores are busy.
+        np.copyto(_bits(target), _bits(tensor.cpu()))
         return None
     target.copy_(tensor, non_blocking=True)
     # Waiting sleeps: a spin would take a core from training.
     done = torch.cuda.Event(blocking=True)
     done.record(torch.cuda.current_stream(tensor.device))
     return done.synchronize
+
+
+def _bits(tensor: torch.Tensor) -> NDArray[Any]:
+    """View a tensor as integers of its dtype's size: numpy has no bfloat16."""
+    return tensor.resolve_neg().view(_INTEGERS[tensor.element_size()]).numpy()
 
 
 def checked_tensor(value: Any) -> torch.Tensor:
