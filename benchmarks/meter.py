@@ -45,7 +45,7 @@ def settle(at_most: float) -> None:
     deadline, quiet = time.monotonic() + at_most, 0
     while quiet < 3 and time.monotonic() < deadline:
         before = time.process_time()
-        time.sleep(0.03)
+        time.sleep(0.03)  # a benchmark has to see this process idle: no event tells of that
         quiet = quiet + 1 if time.process_time() - before < 0.002 else 0
 
 

@@ -39,6 +39,7 @@ class _Commands(click.Group):
     """Commands whose errors are one line, not a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, and let click print what went wrong."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # `earmark ls | head` is no error; click knows what to do

@@ -356,6 +356,7 @@ def _close_at_exit(recorder: Recorder) -> None:
     waiting = weakref.ref(recorder)
 
     def finish() -> None:
+        """Publish what is pending, if the recorder is still there."""
         left = waiting()
         if left is not None:
             left.finish(_EXIT_SECONDS)

@@ -235,6 +235,7 @@ class _ArrivingLength:
     wait: Wait | None
 
     def num_frames(self, total: int, hop_length: int | None) -> int:
+        """Read the length, once it has arrived."""
         if self.wait is not None:
             self.wait()
         return num_frames(self.lengths[self.index].item(), total, hop_length)

@@ -92,6 +92,7 @@ class _Sound(wandb.Audio):
     """A `wandb.Audio` whose file is copied and uploaded once, however often it is logged."""
 
     def bind_to_run(self, *args: Any, **kwargs: Any) -> None:
+        """Copy the file into the run, the first time."""
         if not self.is_bound():
             super().bind_to_run(*args, **kwargs)
 
