@@ -143,13 +143,10 @@ def assert_sound(run: Path) -> None:
     assert check_run(run) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_signal_that_kills_damages_nothing(
-    tmp_path: Path, number: signal.Signals, seed: int
-) -> None:
-    """At whatever moment it comes, what was published is whole, and what was logged before it."""
-    moment = random.Random(f"{number} {seed}")
+def test_a_signal_that_ends_it_damages_nothing(tmp_path: Path, seed: int) -> None:
+    """At whatever moment SIGTERM comes, what was published is whole, and what was logged before."""
+    moment = random.Random(seed)
     command = [sys.executable, "-c", ENDLESS, str(tmp_path), "-1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
@@ -157,10 +154,10 @@ def test_a_signal_that_kills_damages_nothing(
             process.stdout.readline()
         for _ in range(moment.randrange(100_000)):
             pass
-        process.send_signal(number)
+        process.terminate()
         process.stdout.read()
 
-    assert process.returncode == -number
+    assert process.returncode == -signal.SIGTERM
     assert_sound(tmp_path)
 
 
