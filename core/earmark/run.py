@@ -44,6 +44,11 @@ class Run:
     Two lines in a plain PyTorch loop; see the example. What cannot be logged costs one clip and
     one warning that says why, and training goes on.
 
+    Of several processes that train together, each may open the same run, or rank zero alone: each
+    writes takes of its own, and readers merge them. Examples without an identity are then named
+    `"rank1-0"` on the ranks above zero; one that two ranks log under the same name at one step is
+    shown once. Trackers are best given to rank zero: `sinks=["wandb"] if rank == 0 else ()`.
+
     Args:
         path: The run's directory; made if there is none, gone on with if there is one.
         schedule: When `due` says yes; always, if there is none.

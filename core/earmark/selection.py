@@ -87,7 +87,13 @@ def ids_on_device(batch: Any) -> str | None:
     """
     if not isinstance(batch, Mapping):
         return None
-    return next((key for key in ID_KEYS if _is_on_device(batch.get(key))), None)
+    columns = ((key, batch.get(key)) for key in ID_KEYS)
+    return next((key for key, column in columns if _are_numbers_on_device(column)), None)
+
+
+def _are_numbers_on_device(column: Any) -> bool:
+    is_column = getattr(column, "ndim", 0) == 1 and "int" in str(getattr(column, "dtype", ""))
+    return is_column and _is_on_device(column)
 
 
 def _is_on_device(column: Any) -> bool:

@@ -61,7 +61,8 @@ class Hooks:
 
     Args:
         every_n_epochs: Log the first validation, the first at or after every so many epochs, and
-            the last; each validation's epoch, if nothing else is said.
+            the last; each validation's epoch, if nothing else is said. A training that stops
+            early has its last one only where it was due anyway: it is not known before.
         every_n_steps: The same by batches that stepped, instead.
         schedule: Any other schedule, instead.
         max_examples: How many examples of each validation loader; the same ones every time.
@@ -72,7 +73,8 @@ class Hooks:
         predict: Run this on the batch instead of taking what the step returned: a method's name,
             or a function of `(module, batch)`; it returns a prediction or a dictionary. It runs
             in eval mode, without gradients, under the precision of the trainer, with random
-            numbers of its own, the same in every epoch.
+            numbers of its own, the same in every epoch. With several ranks, it runs on the same
+            batches of each, as many as their loaders' batch size asks for.
         lengths: Where the lengths of padded sounds are: a key, a function, or
             `(key, hop_length)` for lengths in frames.
         sample_rate: In Hz, or by role; else it is looked for in the module, its hyperparameters

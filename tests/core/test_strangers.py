@@ -18,6 +18,7 @@ import pytest
 from earmark import EarmarkWarning, Run, open_run
 from earmark.check import check_run
 from earmark.testing import noise
+from tests.core.behind import run_script
 
 OPEN = """
 import sys, earmark
@@ -131,3 +132,30 @@ def test_what_nobody_can_read_is_no_stranger(tmp_path: Path, content: str) -> No
     (file,) = tmp_path.glob("writers/*.json")
     file.write_text(content)
     Run(tmp_path).close()
+
+
+def test_a_run_that_is_closed_says_when(tmp_path: Path) -> None:
+    """Beside what its writer said before; a run that is open says nothing of an end."""
+    run = Run(tmp_path, config={"lr": 0.1})
+    (before,) = open_run(tmp_path).writers
+    run.close()
+    (after,) = open_run(tmp_path).writers
+    assert before["started_at"] <= after.pop("closed_at") <= time.time()
+    assert after == before
+
+
+FORK = """
+import json, os, sys, earmark
+run = earmark.Run(sys.argv[1])
+if os.fork() == 0:
+    run.close()
+    os._exit(0)
+os.wait()
+(writer,) = earmark.open_run(sys.argv[1]).writers
+print(json.dumps({"closed": "closed_at" in writer}))
+"""
+
+
+def test_a_child_does_not_end_its_parent(tmp_path: Path) -> None:
+    """What a forked process closes is its own; the parent still has the run open."""
+    assert run_script(FORK, tmp_path)["closed"] is False
