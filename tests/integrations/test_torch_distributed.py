@@ -42,7 +42,7 @@ def test_every_rank_may_open_a_run(
     tmp_path: Path, world_size: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """No rank's examples hide another's, which all started from 0; one start line for each run."""
-    spawn(train, (world_size, tmp_path), world_size)  # type: ignore[no-untyped-call]  # torch's gap
+    spawn(train, (world_size, tmp_path), world_size)
 
     greetings = [line for line in capfd.readouterr().err.splitlines() if "earmark" in line]
     assert [line.split(" (")[0] for line in greetings] == [
