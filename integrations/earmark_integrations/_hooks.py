@@ -28,7 +28,13 @@ from earmark.schedule import Schedule, every_n_epochs, every_n_steps
 from earmark.selection import batch_size
 from earmark.sink import Sink, open_sink, sink_names
 from earmark_integrations._inference import inference
-from earmark_integrations._loaders import drawn_items, is_shared, makes_batches, num_before
+from earmark_integrations._loaders import (
+    drawn_items,
+    has_batch_size,
+    is_shared,
+    makes_batches,
+    num_before,
+)
 from earmark_integrations._trainer import (
     current_loader,
     forward_context,
@@ -260,11 +266,12 @@ class Hooks:
             return
         with self._guard("batch", "a batch"):
             name, loader = current_loader(trainer, loader_index)
-            start = self._seen.get(loader_index, 0)
+            before = num_before(loader, index)
+            start = before if has_batch_size(loader) else self._seen.get(loader_index, 0)
             self._seen[loader_index] = start + (batch_size(batch) if makes_batches(loader) else 1)
             tag = "/".join(filter(None, (self._tag(trainer), name)))
             if self._predict is not None:
-                before, shared = num_before(loader, index), is_shared(loader)
+                shared = is_shared(loader)
                 if not self._monitor.predicts(tag, batch, num_before=before, is_shared=shared):
                     return
                 outputs = self._predicted(trainer, pl_module, batch)

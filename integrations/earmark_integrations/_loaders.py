@@ -28,6 +28,11 @@ def makes_batches(loader: Any) -> bool:
     return getattr(loader, "batch_sampler", loader) is not None
 
 
+def has_batch_size(loader: Any) -> bool:
+    """Whether a loader says how large its batches are, all but the last one."""
+    return isinstance(getattr(loader, "batch_size", None), int)
+
+
 def num_before(loader: Any, batch_index: int) -> int:
     """How many items came before a batch, by what is alike on all ranks: at least this many.
 
@@ -35,8 +40,7 @@ def num_before(loader: Any, batch_index: int) -> int:
         loader: A `DataLoader`.
         batch_index: How many batches came before it.
     """
-    size = getattr(loader, "batch_size", None)
-    return batch_index * (size if isinstance(size, int) else 1)
+    return batch_index * (loader.batch_size if has_batch_size(loader) else 1)
 
 
 def is_shared(loader: Any) -> bool:
