@@ -19,10 +19,11 @@ from earmark.draft import Draft
 from earmark.errors import ArgumentError, ArgumentTypeError, ShapeError, shown
 from earmark.lengths import checked_hop
 from earmark.notices import Notices
+from earmark.ranks import Drawn, Policy, Ranks, checked_policy
 from earmark.rate import checked_rate
 from earmark.run import Run
 from earmark.schedule import Position, Schedule
-from earmark.selection import Selection, batch_ids
+from earmark.selection import Selection, batch_ids, ids_on_device
 
 Selector: TypeAlias = str | Callable[[Any, Any], Any]
 """Where a value is: a key of the outputs or of the batch, or a function of `(outputs, batch)`."""
@@ -47,6 +48,7 @@ class Monitor:
         notices: Who is told of what could not be logged.
         sample_rate: In Hz, or by role.
         run: The run to log to; none on ranks that do not log.
+        ranks: Which ranks log which examples: `"zero"`, `"shard"` or `"all"`.
 
     Raises:
         ArgumentError: If an argument has an impossible value.
@@ -62,9 +64,11 @@ class Monitor:
     notices: Notices = field(default_factory=Notices)
     sample_rate: int | Mapping[str, int] | None = None
     run: Run | None = None
+    ranks: Policy = "zero"
 
     def __post_init__(self) -> None:
         _check_count(self.max_examples)
+        self._ranks = Ranks(checked_policy(self.ranks))
         self.sample_rate = checked_rates(self.sample_rate)
         for role, selector in self.roles.items():
             _check_selector(role, selector)
@@ -80,6 +84,29 @@ class Monitor:
     def active(self) -> bool:
         """Whether a loop is being logged."""
         return self._drafts is not None
+
+    def join(self, *, rank: int, world_size: int) -> None:
+        """Take a place among the processes that train together.
+
+        Args:
+            rank: Counted from 0.
+            world_size: How many there are.
+        """
+        self._ranks = Ranks(self._ranks.policy, rank, world_size)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this rank logs anything, and needs a run to log to."""
+        return self._ranks.quota(self.max_examples) > 0
+
+    def tell_of_sinks(self) -> None:
+        """Say that the sinks of rank zero do not get what other ranks log, if these do."""
+        if self._ranks.is_spread:
+            self.notices.tell(
+                "sinks",
+                "trackers get the clips of rank zero, where their loggers are: those of the other "
+                "ranks are in the run beside them, and earmark push sends them",
+            )
 
     def restart(self) -> None:
         """Begin a training anew: its first loop is due, and the chosen examples stay."""
@@ -119,34 +146,55 @@ class Monitor:
             return False
         return self._selection(tag).wants(batch_ids(batch))
 
-    def add(
-        self, tag: str, outputs: Any, batch: Any, positions: Callable[[int], Sequence[str]]
-    ) -> None:
+    def predicts(self, tag: str, batch: Any, *, num_before: int, is_shared: bool) -> bool:
+        """Whether a prediction of its own is to be made of a batch.
+
+        A model may hold collectives, so every rank has to predict equally often. None knows what
+        the others have chosen: only one that is alone may look for its examples.
+
+        Args:
+            tag: What the loop goes over.
+            batch: The batch, as the model is given it.
+            num_before: How many items came before it, by what every rank knows alike: how many
+                batches did, and how large the loader says that they are.
+            is_shared: Whether the ranks share the loader's items.
+        """
+        if not self.active:
+            return False
+        if self._ranks.world_size == 1:
+            if not self.wants(tag, batch):
+                return False
+            if batch_ids(batch) is not None:
+                return True
+        return num_before < self._ranks.reach(self.max_examples, is_shared=is_shared)
+
+    def add(self, tag: str, outputs: Any, batch: Any, drawn: Callable[[int], Drawn]) -> None:
         """Log those examples of a batch that are wanted.
 
         Args:
             tag: What the loop goes over, for example `"val"`.
             outputs: What the model returned.
             batch: What it was given.
-            positions: Names for so many examples, should the batch itself give them none.
+            drawn: Says which items of the data set so many examples are.
         """
         if self.run is None or self._drafts is None:
             return
         with self.notices.guard((tag, "batch"), f"a batch at step {self._now.step}"):
-            self._add(self.run, tag, outputs, batch, positions)
+            self._add(self.run, tag, outputs, batch, drawn)
 
     def _add(
-        self,
-        run: Run,
-        tag: str,
-        outputs: Any,
-        batch: Any,
-        positions: Callable[[int], Sequence[str]],
+        self, run: Run, tag: str, outputs: Any, batch: Any, drawn: Callable[[int], Drawn]
     ) -> None:
         sounds = self._sounds(outputs, batch)
         count = max(len(unpair(sound)[0]) for sound in sounds.values())
-        names = batch_ids(batch) or list(positions(count))
-        picked = self._selection(tag).pick(names[:count])
+        items = drawn(count)
+        names = self._names(tag, batch, items)
+        known = [
+            None if place is None else name
+            for name, place in zip(names, items.places, strict=False)
+        ]
+        may_choose = self._ranks.may_choose(items, self.max_examples)
+        picked = self._selection(tag).pick(known, may_choose)
         if picked and self._drafts is not None:
             captions = [""] * count
             for position in picked:
@@ -161,6 +209,20 @@ class Monitor:
                 examples=names,
                 picked=picked,
             )
+
+    def _names(self, tag: str, batch: Any, drawn: Drawn) -> list[str]:
+        ids = batch_ids(batch)
+        key = ids_on_device(batch)
+        if ids is None and key is not None:
+            self.notices.tell(
+                ("device", tag),
+                f"the {key!r} of the {tag} batches is not read from its device, since that would "
+                "hold the training: give each item its identity as text",
+            )
+        doubt = self._ranks.doubt(drawn, self.max_examples, named=ids is not None)
+        if doubt is not None:
+            self.notices.tell((doubt, tag), f"the {tag} loader {doubt}")
+        return self._ranks.names(drawn) if ids is None else ids
 
     def end(self) -> None:
         """Publish what was logged in this loop, one take for each tag."""
@@ -183,12 +245,16 @@ class Monitor:
     def state(self) -> dict[str, Any]:
         """What to keep in a checkpoint, in plain built-in types."""
         chosen = {tag: list(selection.chosen) for tag, selection in self._selections.items()}
-        return {"examples": chosen, "last": None if self._last is None else list(self._last)}
+        return {
+            "examples": chosen,
+            "last": None if self._last is None else list(self._last),
+            "world_size": self._ranks.world_size,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what a checkpoint kept."""
+        """Go on from what a checkpoint of rank zero kept."""
         self._selections = {
-            tag: Selection(self.max_examples, chosen[: self.max_examples])
+            tag: self._ranks.restored(self.max_examples, chosen, state.get("world_size"))
             for tag, chosen in state.get("examples", {}).items()
         }
         last = state.get("last")
@@ -199,7 +265,8 @@ class Monitor:
         return {"epoch": self._now.epoch, "step": self._now.step}
 
     def _selection(self, tag: str) -> Selection:
-        return self._selections.setdefault(tag, Selection(self.max_examples))
+        quota = self._ranks.quota(self.max_examples)
+        return self._selections.setdefault(tag, Selection(quota))
 
     def _sounds(self, outputs: Any, batch: Any) -> dict[str, Any]:
         if _ndim(unpair(outputs)[0]) > 0:

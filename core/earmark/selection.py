@@ -15,11 +15,15 @@ class Selection:
     Args:
         max_examples: How many.
         chosen: The identities chosen so far, from an earlier part of the training.
+        taken: Identities that are left to somebody else.
     """
 
-    def __init__(self, max_examples: int, chosen: Sequence[str] = ()) -> None:
+    def __init__(
+        self, max_examples: int, chosen: Sequence[str] = (), taken: Sequence[str] = ()
+    ) -> None:
         self._max = max_examples
-        self.chosen = list(chosen)
+        self.chosen = list(chosen[:max_examples])
+        self._taken = frozenset(taken)
         self._seen: set[str] = set()
 
     def restart(self) -> None:
@@ -34,15 +38,26 @@ class Selection:
             return True
         return any(name in self.chosen and name not in self._seen for name in identities)
 
-    def pick(self, identities: Sequence[str]) -> list[int]:
-        """Say which positions of a batch to log; each example once in a loop."""
-        return [position for position, name in enumerate(identities) if self._take(name)]
+    def pick(
+        self, identities: Sequence[str | None], may_choose: Sequence[bool] | None = None
+    ) -> list[int]:
+        """Say which positions of a batch to log; each example once in a loop.
 
-    def _take(self, name: str) -> bool:
+        Args:
+            identities: Of each example; `None` for one that is not to be logged.
+            may_choose: Of each, whether it may be chosen, if it was not before.
+        """
+        return [
+            position
+            for position, name in enumerate(identities)
+            if name is not None and self._take(name, may_choose is None or may_choose[position])
+        ]
+
+    def _take(self, name: str, may_choose: bool) -> bool:  # noqa: FBT001 - private, and one call
         if name in self._seen:
             return False
         if name not in self.chosen:
-            if len(self.chosen) >= self._max:
+            if not may_choose or name in self._taken or len(self.chosen) >= self._max:
                 return False
             self.chosen.append(name)
         self._seen.add(name)
@@ -65,9 +80,29 @@ def batch_ids(batch: Any) -> list[str] | None:
     return None
 
 
+def ids_on_device(batch: Any) -> str | None:
+    """The key of identities that are in a batch, but not on this machine; `None` if there is none.
+
+    Reading them would wait for the device.
+    """
+    if not isinstance(batch, Mapping):
+        return None
+    columns = ((key, batch.get(key)) for key in ID_KEYS)
+    return next((key for key, column in columns if _are_numbers_on_device(column)), None)
+
+
+def _are_numbers_on_device(column: Any) -> bool:
+    is_column = getattr(column, "ndim", 0) == 1 and "int" in str(getattr(column, "dtype", ""))
+    return is_column and _is_on_device(column)
+
+
+def _is_on_device(column: Any) -> bool:
+    return getattr(getattr(column, "device", None), "type", "cpu") != "cpu"
+
+
 def _names(column: Any) -> list[str] | None:
-    if getattr(getattr(column, "device", None), "type", "cpu") != "cpu":
-        return None  # reading it would wait for the device
+    if _is_on_device(column):
+        return None
     listed = column.tolist() if getattr(column, "ndim", 0) == 1 else column
     if not isinstance(listed, list | tuple) or not listed:
         return None

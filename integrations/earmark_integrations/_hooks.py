@@ -21,13 +21,20 @@ from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, shown
 from earmark.mode import is_enabled
 from earmark.monitor import Monitor, Selector
 from earmark.notices import Notices
+from earmark.ranks import Drawn, Policy
 from earmark.rate_search import find_rate
 from earmark.run import Run
 from earmark.schedule import Schedule, every_n_epochs, every_n_steps
-from earmark.selection import batch_ids, batch_size
+from earmark.selection import batch_size
 from earmark.sink import Sink, open_sink, sink_names
 from earmark_integrations._inference import inference
-from earmark_integrations._loaders import dataset_indices, makes_batches
+from earmark_integrations._loaders import (
+    drawn_items,
+    has_batch_size,
+    is_shared,
+    makes_batches,
+    num_before,
+)
 from earmark_integrations._trainer import (
     current_loader,
     forward_context,
@@ -60,7 +67,8 @@ class Hooks:
 
     Args:
         every_n_epochs: Log the first validation, the first at or after every so many epochs, and
-            the last; each validation's epoch, if nothing else is said.
+            the last; each validation's epoch, if nothing else is said. A training that stops
+            early has its last one only where it was due anyway: it is not known before.
         every_n_steps: The same by batches that stepped, instead.
         schedule: Any other schedule, instead.
         max_examples: How many examples of each validation loader; the same ones every time.
@@ -71,13 +79,18 @@ class Hooks:
         predict: Run this on the batch instead of taking what the step returned: a method's name,
             or a function of `(module, batch)`; it returns a prediction or a dictionary. It runs
             in eval mode, without gradients, under the precision of the trainer, with random
-            numbers of its own, the same in every epoch.
+            numbers of its own, the same in every epoch. With several ranks, it runs on the same
+            batches of each, as many as their loaders' batch size asks for.
         lengths: Where the lengths of padded sounds are: a key, a function, or
             `(key, hop_length)` for lengths in frames.
         sample_rate: In Hz, or by role; else it is looked for in the module, its hyperparameters
             and the data module.
         captions: A template such as `"{text} | epoch {epoch}"`, or a function of the fields;
             fields are text, example, epoch, step, tag, and the entries of the batch.
+        ranks: `"zero"`: the first examples that rank zero draws, by rank zero alone. `"shard"`:
+            those of the first `max_examples` items of the data set, each by the rank that draws
+            it. `"all"`: the first `max_examples` that each rank draws. Sinks get those of rank
+            zero. An item that a sampler repeats, to give each rank equally many, is logged once.
         run_dir: Where to write the run, if not to the directory `earmark` beside the checkpoints.
         sinks: Names of trackers, or sinks; all of the trainer's loggers, if not given.
         tag: What to call the clips; the kind of the loop (`val`, `test`, `predict`), if not given.
@@ -106,6 +119,7 @@ class Hooks:
         lengths: str | tuple[str, int] | Callable[[Any, Any], Any] | None = None,
         sample_rate: int | dict[str, int] | None = None,
         captions: str | Callable[[Fields], str] | None = None,
+        ranks: Policy = "zero",
         run_dir: str | os.PathLike[str] | None = None,
         sinks: Sequence[str | Sink] | None = None,
         tag: str | None = None,
@@ -126,6 +140,7 @@ class Hooks:
             captions=captions,
             notices=Notices(strict=strict),
             sample_rate=sample_rate,
+            ranks=ranks,
         )
         _check("predict", predict, str, Callable)
         _check("run_dir", run_dir, str, os.PathLike)
@@ -156,10 +171,16 @@ class Hooks:
         self._monitor.restore(state_dict)
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Find the sample rate, agree on the run's directory, and open the run on rank zero."""
-        self._enabled = self._enabled and is_enabled()
+        """Find the sample rate, agree on the run's directory, and open the run where one logs."""
+        enabled = self._enabled and is_enabled()
+        directory = os.fspath(self._given_run_dir or run_directory(trainer)) if enabled else ""
+        # The only collective. It also tells whether to do anything: all ranks do, or none does.
+        directory = trainer.strategy.broadcast(directory)
+        self._enabled = bool(directory)
         if not self._enabled:
             return
+        self.run_dir = Path(directory)
+        self._monitor.join(rank=trainer.global_rank, world_size=trainer.world_size)
         self._monitor.sample_rate = self._sample_rate or find_rate(
             {"module": pl_module, "datamodule": trainer.datamodule}
             if trainer.datamodule is not None
@@ -172,19 +193,18 @@ class Hooks:
             )
         if stage == "fit" and trainer.global_step == 0:
             self._monitor.restart()
-        directory = self._given_run_dir or run_directory(trainer)
-        self.run_dir = Path(trainer.strategy.broadcast(os.fspath(directory)))
-        if trainer.is_global_zero:
+        if self._monitor.writes:
             self._open(trainer)
 
     def _open(self, trainer: Any) -> None:
         dry_run = bool(trainer.fast_dev_run)
         self._close()
+        has_sinks = trainer.is_global_zero and not dry_run  # where the loggers are
+        sinks = self._open_sinks(trainer) if has_sinks else []
+        if sinks:
+            self._monitor.tell_of_sinks()
         self._monitor.run = Run(
-            self.run_dir or "",
-            sinks=() if dry_run else self._open_sinks(trainer),
-            strict=self._strict,
-            dry_run=dry_run,
+            self.run_dir or "", sinks=sinks, strict=self._strict, dry_run=dry_run
         )
 
     def _open_sinks(self, trainer: Any) -> list[str | Sink]:
@@ -239,31 +259,25 @@ class Hooks:
                 forced=trainer.state.fn != "fit",
             )
 
-    def _batch_end(
-        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, loader_index: int
+    def _batch_end(  # noqa: PLR0917 - what Lightning tells of a batch
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, index: int, loader_index: int
     ) -> None:
         if not self._monitor.active:
             return
         with self._guard("batch", "a batch"):
             name, loader = current_loader(trainer, loader_index)
-            start = self._seen.get(loader_index, 0)
+            before = num_before(loader, index)
+            start = before if has_batch_size(loader) else self._seen.get(loader_index, 0)
             self._seen[loader_index] = start + (batch_size(batch) if makes_batches(loader) else 1)
             tag = "/".join(filter(None, (self._tag(trainer), name)))
             if self._predict is not None:
-                if not self._is_predicted(trainer, tag, batch, start):
+                shared = is_shared(loader)
+                if not self._monitor.predicts(tag, batch, num_before=before, is_shared=shared):
                     return
                 outputs = self._predicted(trainer, pl_module, batch)
             if outputs is not _FAILED and self._monitor.wants(tag):
-                names = partial(self._names, tag, loader, loader_index, start)
-                self._monitor.add(tag, outputs, batch, names)
-
-    def _is_predicted(self, trainer: Any, tag: str, batch: Any, start: int) -> bool:
-        # A model may hold collectives, so every rank has to predict equally often. None of them
-        # knows what the others have chosen: only one that is alone may look for its examples.
-        alone, named = trainer.world_size == 1, batch_ids(batch) is not None
-        if alone and not self._monitor.wants(tag, batch):
-            return False
-        return (alone and named) or start < self._monitor.max_examples
+                drawn = partial(self._drawn, loader, loader_index, start)
+                self._monitor.add(tag, outputs, batch, drawn)
 
     def _predicted(self, trainer: Any, pl_module: Any, batch: Any) -> Any:
         predict = self._predict
@@ -276,17 +290,9 @@ class Hooks:
             return predict(pl_module, batch) if predict is not None else _FAILED
         return _FAILED
 
-    def _names(self, tag: str, loader: Any, loader_index: int, start: int, count: int) -> list[str]:
+    def _drawn(self, loader: Any, loader_index: int, start: int, count: int) -> Drawn:
         self._seen[loader_index] = max(self._seen[loader_index], start + count)
-        indices = dataset_indices(loader, start, count)
-        if indices is None:
-            self._monitor.notices.tell(
-                ("names", tag),
-                f"the {tag} loader does not say which items it draws, and its batches hold no id: "
-                "examples are named by their position, and are the same ones in every epoch only "
-                "if the loader's order is; return an id with each item, or pass shuffle=False",
-            )
-        return [str(index) for index in indices or range(start, start + count)]
+        return drawn_items(loader, start, count)
 
     def _tag(self, trainer: Any) -> str:
         kind = kind_of_loop(trainer)
@@ -311,7 +317,7 @@ class Hooks:
         dataloader_idx: int = 0,
     ) -> None:
         """Log the wanted examples of a batch."""
-        self._batch_end(trainer, pl_module, outputs, batch, dataloader_idx)
+        self._batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Publish the loop's take."""

@@ -48,7 +48,11 @@ def current_loader(trainer: Any, index: int) -> tuple[str, Any]:
 
 
 def step_of_scalars(trainer: Any) -> int:
-    """The step at which the scalars of this loop are logged."""
+    """The step at which the scalars of this loop are logged.
+
+    A module that logs a metric of the name `step` has its scalars there instead. What that will
+    be is known when the loop is over, and asking for it before may be a collective.
+    """
     # Scalars of a validation land at the batches that stepped, which only this counter knows:
     # global_step is one ahead, and counts twice with two optimizers.
     loop = trainer.fit_loop.epoch_loop
@@ -56,7 +60,10 @@ def step_of_scalars(trainer: Any) -> int:
 
 
 def is_final(trainer: Any) -> bool:
-    """Whether this is known to be the last validation of the training."""
+    """Whether this is known to be the last validation of the training.
+
+    Early stopping decides after the loop whose metric it looks at, so nobody knows of that one.
+    """
     if trainer.state.fn != "fit":
         return False
     if trainer.should_stop or 0 < trainer.max_steps <= trainer.global_step:

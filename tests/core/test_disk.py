@@ -17,6 +17,7 @@ from earmark.disk import (
     publish_folder,
     write_durably,
     write_new,
+    write_over,
 )
 from tests.core.faults import files_of_at_most
 
@@ -139,3 +140,24 @@ def test_lines_are_appended(tmp_path: Path) -> None:
     append_line(tmp_path / "index", "你\n")
 
     assert (tmp_path / "index").read_text(encoding="utf-8") == "a\n你\n"
+
+
+def test_other_content_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    """The file is whole at any time, and nothing is left beside it."""
+    file = tmp_path / "file"
+    write_over(file, b"first")
+    write_over(file, b"second")
+
+    assert file.read_bytes() == b"second"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_a_full_disk_refuses_leaves_the_old_content(tmp_path: Path) -> None:
+    """The error is the operating system's, and readers see what was there before."""
+    file = tmp_path / "file"
+    write_over(file, b"first")
+    with files_of_at_most(4), pytest.raises(OSError, match="File too large"):
+        write_over(file, b"second")
+
+    assert file.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [file]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from earmark.selection import ID_KEYS, Selection, batch_ids, batch_size
+from earmark.selection import ID_KEYS, Selection, batch_ids, batch_size, ids_on_device
 
 
 def test_the_first_examples_are_picked_over_several_batches() -> None:
@@ -126,6 +126,32 @@ def test_identities_on_a_device_are_not_waited_for() -> None:
             raise AssertionError("this would wait for the device")
 
     assert batch_ids({"id": Column()}) is None
+
+
+def test_numbers_on_a_device_are_recognised() -> None:
+    """By their shape and dtype alone; floats, matrices and what is here are something else."""
+
+    class Column:
+        def __init__(self, dtype: str, ndim: int, device: str) -> None:
+            self.dtype, self.ndim = dtype, ndim
+            self.device = type("Device", (), {"type": device})
+
+    assert ids_on_device({"path": [1], "id": Column("torch.int64", 1, "cuda")}) == "id"
+    for column in (
+        Column("torch.float32", 1, "cuda"),
+        Column("torch.int64", 2, "cuda"),
+        Column("torch.int64", 1, "cpu"),
+        ["a"],
+    ):
+        assert ids_on_device({"id": column}) is None
+    assert ids_on_device(None) is None
+
+
+def test_what_is_left_to_others_is_not_chosen() -> None:
+    """Nor what may not be chosen, or has no identity; what was chosen before still is."""
+    selection = Selection(3, ["a"], taken=["b"])
+    assert selection.pick(["b", None, "c", "a", "d"], [True, True, False, False, True]) == [3, 4]
+    assert selection.chosen == ["a", "d"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, default_collate
 
 from tests.integrations.lightning_models import (
     Denoiser,
@@ -63,6 +63,20 @@ def test_without_ids_the_index_in_the_data_set_counts(tmp_path: Path) -> None:
         listener = monitor(max_examples=4)
         assert fit(tmp_path / str(size), listener, val=loader(6, batch=size)) == []
         assert examples(listener) == ["0", "1", "2", "3"]
+
+
+def test_a_column_of_another_length_does_not_mislead(tmp_path: Path) -> None:
+    """Examples of later batches are counted by the loader's batch size, whatever is beside them."""
+
+    def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"stems": ["vocals"] * 16, **default_collate(items)}
+
+    listener = monitor(max_examples=5, target="clean")
+    val = DataLoader(Speech(6), batch_size=2, collate_fn=collate)
+    assert fit(tmp_path, listener, val=val) == []
+    assert examples(listener) == ["0", "1", "2", "3", "4"]
+    for clip in clips_in(listener.run_dir, role="target"):
+        np.testing.assert_array_equal(heard(clip), speech(int(clip.example)).numpy())
 
 
 def test_a_shuffled_loader_without_ids_is_told_once(tmp_path: Path) -> None:
