@@ -12,7 +12,7 @@ from earmark.folder import read_run_file
 from earmark.leftovers import Writers
 from earmark.names import INDEX, RUN_FILE, TAKES, WRITERS, TakeName
 from earmark.schema import LINKED, STORED, misfit
-from earmark.store import parse_lines
+from earmark.records import parse_lines
 
 
 @dataclass(frozen=True)

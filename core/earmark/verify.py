@@ -15,7 +15,7 @@ from earmark.codec import decode, read_header
 from earmark.errors import EarmarkError
 from earmark.names import LINKS, METADATA, TAKES, TakeName
 from earmark.schema import LINKED, STORED, misfit
-from earmark.store import parse_lines
+from earmark.records import parse_lines
 
 _RESTORE = "earmark check --repair restores it from the index"
 _BACKUP = "restore it from a backup; other clips are read as before"
