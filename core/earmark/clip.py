@@ -20,6 +20,8 @@ from earmark.reference import leads_away
 Record: TypeAlias = Mapping[str, Any]
 """A line of a run's metadata, links or index."""
 
+_Stored: TypeAlias = type[FileOrigin] | type[RemoteOrigin]
+
 # Strict JSON has no infinity: a silent level is a flag, and this number in the place of -inf.
 _SILENCE_DBFS = -1000.0
 
@@ -110,21 +112,23 @@ class Take:
             LookupError: If a record lacks a field.
             TypeError: If one is of the wrong type.
         """
-        folder = _within(takes, str(name))
-        places = [(record, folder, record["file_name"]) for record in stored]
-        places += [(record, takes, record["sound"]) for record in links]
-        for astray in filter(None, (leads_out(record) for record, _, _ in places)):
+        # No path is made of what nobody may want: a run may hold very many clips.
+        root = str(takes)
+        places = [(record, f"{root}/{name}/{record['file_name']}") for record in stored]
+        places += [(record, record["sound"] and f"{root}/{record['sound']}") for record in links]
+        for astray in filter(None, (leads_out(record) for record, _ in places)):
             raise RunFormatError(
-                f"{astray}, in the take {name} at {str(takes)!r}: earmark check says what is "
-                "damaged"
+                f"{astray}, in the take {name} at {root!r}: earmark check says what is damaged"
             )
         fields = list((wanted or {}).items())
+        origin = FileOrigin if isinstance(takes, Path) else RemoteOrigin
         clips = [
-            from_record(record, _within(beside, sound) if sound else None)
-            for record, beside, sound in places
+            from_record(record, file, origin)
+            for record, file in places
             if all(record[field] == value for field, value in fields)
         ]
         clips.sort(key=lambda clip: (clip.tag, _natural(clip.example), clip.role))
+        folder = takes / str(name) if isinstance(takes, Path) else f"{takes}/{name}"
         return cls(name, folder, tuple(clips))
 
     @property
@@ -150,10 +154,6 @@ class Take:
     def epoch(self) -> int | None:
         """The epoch of every clip in it, where there is one."""
         return self.clips[0].epoch if self.clips else None
-
-
-def _within(folder: Path | str, path: str) -> Path | str:
-    return folder / path if isinstance(folder, Path) else f"{folder}/{path}"
 
 
 def leads_out(record: Record) -> str:
@@ -216,16 +216,16 @@ def to_record(clip: Clip, header: Header, level: Level) -> dict[str, Any]:
     }
 
 
-def from_record(record: Record, file: Path | str | None) -> Clip:
+def from_record(record: Record, file: str, origin: _Stored = FileOrigin) -> Clip:
     """Make the clip that a record describes, reading no sound.
 
     Args:
         record: What `to_record` returned; unknown fields are ignored.
-        file: Where its sound is stored, a path or a URL; `None` for a reference, whose URL is in
-            the record.
+        file: Where its sound is stored; empty for a reference, whose URL is in the record.
+        origin: Whether that is a path, or a URL.
     """
     return Clip(
-        audio=_audio_of(record, file),
+        audio=_audio_of(record, file, origin),
         tag=record["tag"],
         example=record["example"],
         role=record["role"],
@@ -237,9 +237,9 @@ def from_record(record: Record, file: Path | str | None) -> Clip:
     )
 
 
-def _audio_of(record: Record, file: Path | str | None) -> Audio:
+def _audio_of(record: Record, file: str, origin: _Stored) -> Audio:
     caption = record["caption"] or None
-    if file is None:
+    if not file:
         return Audio.from_origin(
             RemoteOrigin(record["url"]), record["sample_rate"] or None, caption
         )
@@ -257,8 +257,7 @@ def _audio_of(record: Record, file: Path | str | None) -> Audio:
         record["num_over"],
         record["num_nonfinite"],
     )
-    origin = FileOrigin(file, header) if isinstance(file, Path) else RemoteOrigin(file, header)
-    return Audio.from_origin(origin, header.sample_rate, caption, level)
+    return Audio.from_origin(origin(file, header), header.sample_rate, caption, level)
 
 
 def _metrics_of(records: Iterable[Record]) -> dict[str, float]:

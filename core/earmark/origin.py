@@ -60,8 +60,13 @@ class ArrayOrigin:
 class FileOrigin:
     """A sound file on this machine."""
 
-    path: Path
+    file: str | Path
     header: Header
+
+    @lazy
+    def path(self) -> Path:
+        """Its path, made when it is asked for: of the clips that are listed, few are heard."""
+        return Path(self.file)
 
     @classmethod
     def open(cls, path: Path) -> FileOrigin:

@@ -62,7 +62,7 @@ def through_json(record: dict[str, Any]) -> dict[str, Any]:
 def test_a_record_gives_back_its_clip(clip: Clip, level: Level) -> None:
     """Place, caption, metrics, note and level survive a strict JSON parser; no sound is read."""
     record = through_json(to_record(clip, HEADER, level))
-    back = from_record(record, Path("nowhere/sound.flac"))
+    back = from_record(record, "nowhere/sound.flac")
 
     for name in ("tag", "example", "role", "step", "epoch", "caption", "note", "metrics", "key"):
         assert getattr(back, name) == getattr(clip, name)
@@ -97,7 +97,7 @@ def test_unknown_fields_are_ignored() -> None:
     clip = clip_of(caption="hello")
     record = to_record(clip, HEADER, clip.level) | {"mood": {"joy": 1}}
 
-    assert from_record(record, Path("sound.flac")).caption == "hello"
+    assert from_record(record, "sound.flac").caption == "hello"
 
 
 def test_a_silent_level_is_a_flag() -> None:
@@ -107,14 +107,14 @@ def test_a_silent_level_is_a_flag() -> None:
 
     assert record["silent"] is True
     assert math.isfinite(record["peak_dbfs"])
-    assert from_record(record, Path("sound.flac")).level.peak_dbfs == -math.inf
+    assert from_record(record, "sound.flac").level.peak_dbfs == -math.inf
 
 
 def test_a_reference_is_read_back_as_its_url() -> None:
     """A record without a file leads to the URL, of unknown rate, and nothing is fetched."""
     clip = clip_of(Audio("s3://bucket/a.flac"))
     record = to_record(clip, Header(0, 0, 0, "", ""), Level(0, 0)) | {"url": "s3://bucket/a.flac"}
-    back = from_record(record, None)
+    back = from_record(record, "")
 
     assert back.audio.resolve_ref() == "s3://bucket/a.flac"
     assert Audio.sample_rates([back.audio]) == [None]
