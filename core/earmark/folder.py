@@ -123,8 +123,9 @@ def read_run_file(place: Place) -> dict[str, Any]:
         run["name"] = str(run["name"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunFormatError(
-            f"expected {str(tree.at(RUN_FILE))!r} to hold a run's name and format, got {error!r}: delete the "
-            "file and open the run for writing, which makes it anew; its takes stay as they are"
+            f"expected {str(tree.at(RUN_FILE))!r} to hold a run's name and format, got {error!r}: "
+            "delete the file and open the run for writing, which makes it anew; its takes stay as "
+            "they are"
         ) from error
     if major > int(FORMAT.split(".")[0]):
         raise RunFormatError(

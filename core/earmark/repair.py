@@ -99,9 +99,7 @@ def _restore(root: Path, name: TakeName, noted: Record) -> Iterator[str]:
             yield f"restored {path.relative_to(root).as_posix()} from the index"
 
 
-def _rewrite_index(
-    root: Path, writer: str, files: list[str], lines: list[Record]
-) -> Iterator[str]:
+def _rewrite_index(root: Path, writer: str, files: list[str], lines: list[Record]) -> Iterator[str]:
     path = root / INDEX / f"{writer}.jsonl"
     segments = [root / file for file in files if root / file != path]
     data = json_lines(lines)

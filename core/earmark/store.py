@@ -155,8 +155,9 @@ def open_run(path: str | os.PathLike[str]) -> RunStore:
 def list_runs(path: str | os.PathLike[str]) -> list[RunStore]:
     """Open every run under a folder or a URL, at any depth; the folder itself, if it is one."""
     tree = open_tree(path)
-    found = _local_runs(tree.root) if isinstance(tree, LocalTree) else _runs_in(tree, "")
-    return [RunStore(run) for run in sorted(found)]
+    if isinstance(tree, LocalTree):
+        return [RunStore(run) for run in sorted(_local_runs(tree.root))]
+    return [RunStore(run) for run in sorted(_runs_in(tree, ""))]
 
 
 def _local_runs(root: Path) -> Iterator[Path]:

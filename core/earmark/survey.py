@@ -12,9 +12,9 @@ from earmark.folder import read_run_file
 from earmark.index import index_files
 from earmark.leftovers import Writers
 from earmark.names import RUN_FILE, TAKES, WRITERS, TakeName
+from earmark.records import parse_lines
 from earmark.schema import LINKED, STORED, misfit
 from earmark.tree import LocalTree, Place, Tree, open_tree
-from earmark.records import parse_lines
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from earmark.clip import Record, leads_out
 from earmark.codec import decode, read_header
 from earmark.errors import EarmarkError
 from earmark.names import LINKS, METADATA, TAKES, TakeName
+from earmark.records import parse_lines
 from earmark.schema import LINKED, STORED, misfit
 from earmark.tree import Tree
-from earmark.records import parse_lines
 
 _RESTORE = "earmark check --repair restores it from the index"
 _BACKUP = "restore it from a backup; other clips are read as before"
