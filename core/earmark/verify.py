@@ -65,12 +65,12 @@ class Folders:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self._linked: dict[str, frozenset[str]] = {}
+        self._linked: dict[str, set[str]] = {}
 
-    def files(self, name: str) -> frozenset[str]:
+    def files(self, name: str) -> set[str]:
         """The names in a folder, but for hidden ones, which are the system's."""
         entries = self.tree.entries(f"{TAKES}/{name}")
-        return frozenset(entry for entry in entries if not entry.startswith("."))
+        return {entry for entry in entries if not entry.startswith(".")}
 
     def is_complete(self, take: str) -> bool:
         """Say whether a take is published: its metadata is there, or links are all there is."""
@@ -197,7 +197,7 @@ def _lost(records: _Records, remembered: _Records) -> Iterator[Problem]:
             yield Problem(file, f"expected records: {expected}, got {count}", _BACKUP)
 
 
-def _strangers(names: frozenset[str], records: _Records) -> Iterator[Problem]:
+def _strangers(names: set[str], records: _Records) -> Iterator[Problem]:
     known = {METADATA, LINKS} | {record["file_name"] for record in records[METADATA]}
     for name in sorted(names - known):
         yield Problem(name, "no record says what it is", "move it out of the run")
