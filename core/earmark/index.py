@@ -10,6 +10,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
+from typing import BinaryIO, NamedTuple
 
 from earmark.clip import Record
 from earmark.names import INDEX, TakeName
@@ -61,39 +62,57 @@ class _Notes:
     def __init__(self, tree: Tree, files: Sequence[str]) -> None:
         self._tree = tree
         self._passed: dict[int, tuple[str, int]] = {}
+        self._next: _Line | None = None
         self._ahead = self._lines(files)
+        self._current: tuple[str, BinaryIO] | None = None
 
     def find(self, number: int) -> bytes | None:
         place = self._passed.pop(number, None)
         if place is not None:
             return self._line_at(*place)
-        for found, place, line in self._ahead:
-            if found == number:
-                return line
-            self._passed[found] = place
-            if found > number:  # what was not noted of this take is not looked for to the end
+        while (line := self._next or next(self._ahead, None)) is not None:
+            if line.number > number:  # it would have come: it is not looked for to the end
+                self._next = line
                 return None
+            self._next = None
+            if line.number == number:
+                return line.data
+            self._passed[line.number] = line.place
         return None
 
-    def _lines(self, files: Iterable[str]) -> Generator[tuple[int, tuple[str, int], bytes]]:
+    def _lines(self, files: Iterable[str]) -> Generator[_Line]:
         for file in files:
             # A cache: what is not there, or no longer, is read from the takes themselves.
             with contextlib.suppress(FileNotFoundError), self._tree.open(file) as lines:
+                self._current = file, lines
                 offset = 0
-                for line in lines:
-                    number = _take_number(line)
+                while data := _line_in(lines, offset):
+                    number = _take_number(data)
                     if number is not None:
-                        yield number, (file, offset), line
-                    offset += len(line)
+                        yield _Line(number, (file, offset), data)
+                    offset += len(data)
+            self._current = None
 
     def _line_at(self, file: str, offset: int) -> bytes | None:
+        if self._current is not None and self._current[0] == file:
+            return _line_in(self._current[1], offset)
         with contextlib.suppress(FileNotFoundError), self._tree.open(file) as lines:
-            lines.seek(offset)
-            return lines.readline()
+            return _line_in(lines, offset)
         return None
 
     def close(self) -> None:
         self._ahead.close()
+
+
+class _Line(NamedTuple):
+    number: int
+    place: tuple[str, int]
+    data: bytes
+
+
+def _line_in(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)  # within what is buffered, this costs nothing
+    return file.readline()
 
 
 def index_files(tree: Tree) -> dict[str, list[str]]:
