@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -42,9 +43,9 @@ class ObjectStore:
         """The URL of what is at a path in the bucket."""
         return f"s3://bucket/{path}"
 
-    @property
+    @cached_property
     def files(self) -> S3FileSystem:
-        """A file system of its own, which no test's client shares a cache with."""
+        """A client of the test's own, whose listings are fresh."""
         return S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
 
     def fail_next(self, count: int, status: int = 500) -> None:
