@@ -13,6 +13,7 @@ from earmark import Audio, Clip, Level
 from earmark.clip import Take, finite_metrics, from_record, problems, to_record
 from earmark.codec import Header
 from earmark.disk import json_line
+from earmark.errors import StorageError
 from earmark.names import TakeName
 from earmark.schema import LINKED, STORED, misfit
 from earmark.testing import noise, silence, sine
@@ -182,3 +183,27 @@ def test_the_clips_of_a_take_have_one_order() -> None:
         Path("takes/ref/a.flac"),
         take.path / "b.flac",
     ]
+
+
+def test_a_sound_at_a_url_is_known_by_its_record() -> None:
+    """A take whose folder is a URL has clips at URLs, with rate, length and level."""
+    record = to_record(clip_of(), Header(16_000, 8000, 2, "FLAC", "PCM_24"), Level(-6.0, -9.0))
+    takes = "s3://bucket/run/takes"
+    name = TakeName(7, "bcdfghjk", 0)
+    stored = [record | {"file_name": "a.flac"}]
+    links = [record | {"role": "target", "sound": "ref.a.target.0/target.flac", "url": ""}]
+    take = Take.from_records(takes, name, stored, links)
+
+    assert take.folder == f"{takes}/{name}"
+    assert [clip.audio.resolve_ref() for clip in take.clips] == [
+        f"{takes}/{name}/a.flac",
+        f"{takes}/ref.a.target.0/target.flac",
+    ]
+    assert {clip.audio.duration_seconds for clip in take.clips} == {0.5}
+    assert {clip.level for clip in take.clips} == {Level(-6.0, -9.0)}
+    with pytest.raises(
+        StorageError,
+        match=r"expected a take on this machine, got one at 's3://.*': its clips are read as any "
+        "others, take.folder is its URL",
+    ):
+        _ = take.path

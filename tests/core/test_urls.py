@@ -26,6 +26,7 @@ from earmark.errors import (
     RunNotFoundError,
     StorageError,
 )
+from earmark.reference import fetch
 from earmark.repair import repair_run
 from tests.core.damage import BACKUP, Written
 from tests.core.object_store import ObjectStore, object_store
@@ -270,7 +271,7 @@ def test_damage_at_a_url(store: ObjectStore) -> None:
     """What is damaged is named as on this machine, and what an upload would put right is said."""
     [writer] = [each["id"] for each in open_run(store.url("runs/vocoder")).writers]
     takes = f"takes/00000000.{writer}.0", f"takes/00000010.{writer}.1"
-    data = bytearray(store.files.cat_file(f"bucket/runs/vocoder/{takes[0]}/a.prediction.flac"))
+    data = bytearray(fetch(store.url(f"runs/vocoder/{takes[0]}/a.prediction.flac")))
     data[300] ^= 1
     put(store, f"{takes[0]}/a.prediction.flac", bytes(data))
     remove(store, f"{takes[1]}/a.prediction.flac")
