@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ def _reading(clips: int, folder: Path, missing: dict[str, str]) -> Reading | Non
     run = folder / f"{clips}"
     _isolated("synthetic:make", missing, run, clips)
     reading: Reading | None = _isolated("scale:measure", missing, run)
-    return reading
+    requests = _isolated("remote:measure", missing, run)
+    return reading and replace(reading, requests=requests)
 
 
 def _isolated(function: str, missing: dict[str, str], folder: Path, *arguments: Any) -> Any:

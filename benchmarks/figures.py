@@ -14,6 +14,7 @@ from benchmarks.outcomes import Measured, Outcomes
 from benchmarks.peers import PEERS
 
 _SPARE_MIB = 64
+_TAKES_PER_REQUEST = 256
 _FLAT = 1.25  # what a growing cost per clip may not exceed between the smallest and largest run
 
 
@@ -170,6 +171,17 @@ def _scale(outcomes: Outcomes) -> Iterator[Figure]:
     what = f"time a clip to list {last.clips:,}, beside that of {first.clips:,}"
     detail = f"{1e6 * each:.1f} us beside {1e6 * least:.1f} us"
     yield Figure(what, _FLAT, [each / least], detail)
+    yield _requests(outcomes)
+
+
+def _requests(outcomes: Outcomes) -> Figure:
+    what = f"requests at S3 for {_TAKES_PER_REQUEST} more takes, beside 1"
+    counted = [each.requests for each in outcomes.readings if each.requests is not None]
+    if len(counted) < 2:
+        return Figure(what, 1, [], outcomes.missing.get("remote", "one run alone was read"))
+    (few, least), (many, most) = counted[0], counted[-1]
+    detail = f"{most} for {many:,} takes, {least} for {few:,}"
+    return Figure(what, 1, [_TAKES_PER_REQUEST * (most - least) / (many - few)], detail)
 
 
 def milliseconds(seconds: float) -> str:

@@ -61,8 +61,16 @@ class Reading:
     first_row_seconds: float
     list_seconds: float
     filter_seconds: float
+    """Of one role of one example."""
+
+    step_seconds: float
+    """Of one step."""
+
     peak_mib: float
     """The most memory held while all clips were listed, over what was held before."""
+
+    requests: tuple[int, int] | None = None
+    """How many takes the same run has at an S3 server, and how many requests list them."""
 
 
 @dataclass(frozen=True)

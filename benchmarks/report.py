@@ -137,11 +137,14 @@ def _scale_table(outcomes: Outcomes) -> str:
             milliseconds(each.first_row_seconds),
             milliseconds(each.list_seconds),
             milliseconds(each.filter_seconds),
+            milliseconds(each.step_seconds),
             f"{1e6 * each.list_seconds / each.clips:.1f} us",
             f"{each.peak_mib:.0f} MiB",
             f"{each.peak_mib * 2**10 / each.clips:.2f} KiB",
+            "" if each.requests is None else "{1} for {0:,} takes".format(*each.requests),
         ]
         for each in outcomes.readings
     ]
-    head = ["clips", "first row", "list all", "one example", "a clip", "memory", "a clip"]
+    head = ["clips", "first row", "list all", "one example", "one step"]
+    head += ["a clip", "memory", "a clip", "requests at S3"]
     return table(head, rows)

@@ -1,4 +1,4 @@
-"""What a large run takes to read: the first row, all rows, some rows."""
+"""What a large run takes to read: the first row, all rows, one example's, one step's."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import earmark
 from benchmarks.meter import PeakMemory
 from benchmarks.outcomes import Reading
+from benchmarks.synthetic import CLIPS_PER_TAKE
 
 _ROUNDS = 5
 _ENOUGH_SECONDS = 10  # a run of a million clips is not read five times
@@ -19,12 +21,14 @@ def measure(path: Path) -> Reading:
     """Read a run in several ways, each five times; each time it is opened anew."""
     memory = PeakMemory()
     clips = _count(path)
+    last = clips // CLIPS_PER_TAKE - 1
     peak_mib = memory.mib
     return Reading(
         clips,
         _median_seconds(lambda: _read_first_row(path)),
         _median_seconds(lambda: _count(path)),
         _median_seconds(lambda: _count(path, role="prediction", example="7")),
+        _median_seconds(lambda: _count(path, step=last)),
         peak_mib,
     )
 
@@ -33,8 +37,8 @@ def _read_first_row(path: Path) -> None:
     next(iter(earmark.open_run(path).clips()))
 
 
-def _count(path: Path, role: str | None = None, example: str | None = None) -> int:
-    return sum(1 for _ in earmark.open_run(path).clips(role=role, example=example))
+def _count(path: Path, **wanted: Any) -> int:
+    return sum(1 for _ in earmark.open_run(path).clips(**wanted))
 
 
 def _median_seconds(read: Callable[[], object]) -> float:

@@ -201,17 +201,16 @@ class Audio:
         return [None if audio is None else audio.caption for audio in listed]
 
     @property
-    def _is_here(self) -> bool:
-        # What is lazy leaves its value in the instance's dictionary.
-        return not isinstance(self._origin, RemoteOrigin) or "fetched" in self._origin.__dict__
+    def _has_header(self) -> bool:
+        return not isinstance(self._origin, RemoteOrigin) or self._origin.known is not None
 
     @property
     def _known_rate(self) -> int | None:
-        return self._header.sample_rate if self._is_here else self._sample_rate
+        return self._header.sample_rate if self._has_header else self._sample_rate
 
     @property
     def _known_duration(self) -> float | None:
-        return self.duration_seconds if self._is_here else None
+        return self.duration_seconds if self._has_header else None
 
     @property
     def _header(self) -> Header:
@@ -277,7 +276,7 @@ class Audio:
         where = self.resolve_ref() or self.path
         parts = [repr(str(where))] if where else []
         rate = self._sample_rate
-        if self._is_here:
+        if self._has_header:
             header = self._origin.header
             rate = header.sample_rate
             parts.append(f"{header.num_channels} channel{'s' * (header.num_channels != 1)}")

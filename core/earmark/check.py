@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
-from earmark.folder import README
+from earmark.folder import README, writer_ids
 from earmark.leftovers import find_leftovers
 from earmark.names import INDEX, RUN_FILE, TAKES, WRITERS
 from earmark.survey import Survey, is_whole
-from earmark.verify import Problem, verify_reference, verify_take
+from earmark.tree import LocalTree
+from earmark.verify import Folders, Problem, verify_reference, verify_take
 
 _ANEW = "earmark check --repair makes it anew"
 _SWEEP = "earmark check --repair removes it"
 _WAIT = "earmark check --repair makes it anew when its writer has ended"
+_PUSH = "repair the run where it was written, and send it again with earmark push"
 _WRITER = "restore it from a backup; its takes are read as if they were the oldest"
 
 
@@ -28,7 +30,8 @@ def check_run(path: str | os.PathLike[str]) -> list[Problem]:
     """Hold every file of a run against its record.
 
     Args:
-        path: The run's directory. Nothing in it is changed.
+        path: The run's directory, or its URL. Nothing in it is changed. Of a run at a URL one
+            file at a time is fetched; what is still being uploaded is passed over.
 
     Returns:
         All that is wrong; empty for a run that is as it was published.
@@ -36,34 +39,42 @@ def check_run(path: str | os.PathLike[str]) -> list[Problem]:
     Raises:
         RunNotFoundError: If there is no run.
         RunFormatError: If the run is of a later major format.
+        MissingDependencyError: If it is at a URL for which a package is missing.
+        StorageError: If it is at a URL that cannot be read.
     """
-    survey = Survey.of(Path(path))
-    return [
-        *_run_problems(survey.root),
+    survey = Survey.of(path)
+    problems = [
+        *_run_problems(survey),
         *_writer_problems(survey),
         *_take_problems(survey),
         *_leftover_problems(survey),
     ]
+    return problems if survey.is_here else [_of_a_copy(problem) for problem in problems]
 
 
-def _run_problems(root: Path) -> Iterator[Problem]:
-    if not (root / RUN_FILE).exists():
+def _of_a_copy(problem: Problem) -> Problem:
+    """Name the way out where nothing can be repaired: what was uploaded is uploaded again."""
+    return replace(problem, way_out=_PUSH) if "--repair" in problem.way_out else problem
+
+
+def _run_problems(survey: Survey) -> Iterator[Problem]:
+    entries = survey.tree.entries()
+    if RUN_FILE not in entries:
         yield Problem(RUN_FILE, "missing", _ANEW)
-    elif not is_whole(root / RUN_FILE, "name", "format"):
+    elif not is_whole(survey.tree, RUN_FILE, "name", "format"):
         what = "expected a run's name and format, got something else"
         yield Problem(RUN_FILE, what, f"delete it; {_ANEW}")
-    if not (root / README).exists():
+    if README not in entries:
         yield Problem(README, "missing", _ANEW)
 
 
 def _writer_problems(survey: Survey) -> Iterator[Problem]:
-    folder = survey.root / WRITERS
-    described = {file.stem for file in folder.glob("[!.]*.json")}
+    described = set(writer_ids(survey.tree))
     for writer in sorted(described | survey.takes.keys()):
         file = f"{WRITERS}/{writer}.json"
         if writer not in described:
             yield Problem(file, "missing", _WRITER)
-        elif not is_whole(survey.root / file, "id", "started_at", "host", "pid"):
+        elif not is_whole(survey.tree, file, "id", "started_at", "host", "pid"):
             what = "expected who has opened the run, got something else"
             yield Problem(file, what, _WRITER)
 
@@ -72,14 +83,17 @@ def _take_problems(survey: Survey) -> Iterator[Problem]:
     for stranger in survey.strangers:
         what = "neither a take nor a sound that is stored once"
         yield Problem(f"{TAKES}/{stranger}", what, "move it out of the run")
+    folders = Folders(survey.tree)
     for reference in survey.references:
-        yield from verify_reference(survey.root, reference)
+        yield from verify_reference(folders, reference)
     for writer in survey.indexed():
         lacking: list[str] = []
         differing: list[str] = []
         for name in survey.takes.get(writer, []):
             noted = survey.noted(name)
-            verdict = verify_take(survey.root, name, noted)
+            if noted is None and not survey.is_here and not folders.is_complete(str(name)):
+                continue  # on its way
+            verdict = verify_take(folders, name, noted)
             yield from verdict.problems
             if verdict.line is None or verdict.restorable or verdict.line == noted:
                 continue
@@ -90,21 +104,24 @@ def _take_problems(survey: Survey) -> Iterator[Problem]:
 def _index_problems(
     survey: Survey, writer: str, lacking: list[str], differing: list[str]
 ) -> Iterator[Problem]:
-    file = f"{INDEX}/{writer}.jsonl"
     ended = survey.has_ended(writer)
     way_out = _ANEW if ended else _WAIT
     names = [str(name) for name in survey.takes.get(writer, [])]
-    if not ended and lacking[-1:] == names[-1:]:
+    if not survey.is_here:
+        lacking = []  # the index is uploaded now and then, behind the takes
+    elif not ended and lacking[-1:] == names[-1:]:
         lacking = lacking[:-1]  # its writer has just published it, and is about to note it
     notes = survey.index.get(writer)
     if notes is None:
         if lacking:
-            yield Problem(file, "missing", way_out)
+            yield Problem(f"{INDEX}/{writer}.jsonl", "missing", way_out)
         return
-    for number in notes.torn:
+    for torn, number in notes.torn:
         what = f"expected a take's records in line {number}, got something else"
-        yield Problem(file, what, way_out)
-    gone = sorted(take for take in notes.lines if not (survey.root / TAKES / take).is_dir())
+        yield Problem(torn, what, way_out)
+    file = notes.files[-1]
+    unseen = notes.lines.keys() - set(names)  # published since, or deleted
+    gone = sorted(take for take in unseen if not survey.tree.entries(f"{TAKES}/{take}"))
     for takes, what in (
         (gone, "names {}, which is not there"),
         (lacking, "says nothing of {}"),
@@ -115,6 +132,9 @@ def _index_problems(
 
 
 def _leftover_problems(survey: Survey) -> Iterator[Problem]:
-    for path in find_leftovers(survey.root, survey.writers):
-        file = path.relative_to(survey.root).as_posix()
+    if not isinstance(survey.tree, LocalTree):  # what is uploaded has its name from the start
+        return
+    root = survey.tree.root
+    for path in find_leftovers(root, survey.writers):
+        file = path.relative_to(root).as_posix()
         yield Problem(file, "left over by a writer that is gone", _SWEEP)

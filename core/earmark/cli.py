@@ -1,6 +1,6 @@
 """The command `earmark`: what a run holds, and whether it is whole.
 
-earmark ls [PATH]              the clips of a run, or the runs in a folder
+earmark ls [PATH]              the clips of a run, or the runs in a folder or at a URL
 earmark check RUN [--repair]   every file against its record
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
 from typing import Any
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,7 @@ from earmark.clip import Clip
 from earmark.errors import EarmarkError
 from earmark.repair import repair_run
 from earmark.store import RunStore, list_runs, open_run
+from earmark.tree import open_tree
 from earmark.version import __version__
 
 _CLIP_COLUMNS = (
@@ -33,6 +35,7 @@ _RUN_COLUMNS = ("run", "takes", "clips", "first step", "last step", "last epoch"
 _TEXTS = frozenset({"tag", "example", "role", "caption", "file", "run"})
 _FOLDED = {"example": 24, "caption": 40}
 _UNBOUNDED = 1 << 16
+_ROWS_AT_ONCE = 200
 
 
 class _Commands(click.Group):
@@ -55,7 +58,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("path", type=click.Path(path_type=Path), default=".")
+@click.argument("path", type=click.Path(), default=".")
 @click.option("--role", help="Only this role, such as prediction.")
 @click.option("--example", help="Only this example.")
 @click.option("--step", type=int, help="Only this step.")
@@ -63,32 +66,39 @@ def cli() -> None:
 @click.option("--tag", help="Only this tag, such as val.")
 @click.option("--all-versions", is_flag=True, help="Also clips that were logged again since.")
 @click.option("--paths", is_flag=True, help="Only the path or URL of each sound, one a line.")
-def ls(path: Path, *, all_versions: bool, paths: bool, **filters: Any) -> None:
+def ls(path: str, *, all_versions: bool, paths: bool, **filters: Any) -> None:
     """List the clips of a run, or the runs in a folder.
 
-    PATH is a run or a folder of runs; with a filter, or with --paths, the clips of all its runs
-    are listed. Where the output is no terminal, it is a table of tab-separated values.
+    PATH is a run or a folder of runs, or the URL of one; with a filter, or with --paths, the
+    clips of all its runs are listed. Where the output is no terminal, it is a table of
+    tab-separated values.
 
     For a player: earmark ls RUN --paths --role prediction --epoch 4 | xargs mpv
     """
     runs = list_runs(path) or [open_run(path)]
     filtered = any(value is not None for value in filters.values())
-    if runs[0].path != path and not paths and not filtered:
+    if runs[0].place != open_tree(path).place and not paths and not filtered:
         _print_table(_RUN_COLUMNS, map(_run_row, runs))
         return
     clips = (clip for run in runs for clip in run.clips(all_versions=all_versions, **filters))
     if paths:
-        for file in dict.fromkeys(map(_file_of, clips)):  # an input is one file for many clips
-            click.echo(file)
+        seen: set[str] = set()
+        for file in map(_file_of, clips):
+            if file not in seen:  # an input is one file for many clips
+                seen.add(file)
+                click.echo(file)
         return
     _print_table(_CLIP_COLUMNS, map(_clip_row, clips))
 
 
 @cli.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path())
 @click.option("--repair", is_flag=True, help="Put right what can be; no sound is ever removed.")
-def check(run: Path, *, repair: bool) -> None:
-    """Hold every file of a RUN against its record; exit with 1 if anything is wrong."""
+def check(run: str, *, repair: bool) -> None:
+    """Hold every file of a RUN against its record; exit with 1 if anything is wrong.
+
+    RUN is its directory, or its URL; one at a URL is repaired where it was written.
+    """
     with Console(stderr=True).status(f"checking {run}"):
         done = repair_run(run) if repair else []
         problems = check_run(run)
@@ -96,13 +106,17 @@ def check(run: Path, *, repair: bool) -> None:
         click.echo(line)
     if problems:
         sys.exit(1)
-    takes = list(open_run(run).takes())
-    clips = [clip for take in takes for clip in take.clips]
-    files = {clip.audio.path for clip in clips} - {None}
-    click.echo(
-        f"{run}: nothing is wrong with {_count(len(takes), 'take')}, "
-        f"{_count(len(clips), 'clip')}, {_count(len(files), 'sound file')}"
-    )
+    click.echo(f"{run}: nothing is wrong with {_contents(open_run(run))}")
+
+
+def _contents(run: RunStore) -> str:
+    takes, clips, files = 0, 0, set[str]()
+    for take in run.takes():
+        takes, clips = takes + 1, clips + len(take.clips)
+        # What a record has no length of is stored elsewhere.
+        known = [clip for clip in take.clips if Audio.durations([clip.audio]) != [None]]
+        files.update(map(_file_of, known))
+    return f"{_count(takes, 'take')}, {_count(clips, 'clip')}, {_count(len(files), 'sound file')}"
 
 
 def _count(number: int, what: str) -> str:
@@ -119,16 +133,23 @@ def _clip_row(clip: Clip) -> tuple[str, ...]:
 
 
 def _run_row(run: RunStore) -> tuple[str, ...]:
-    takes = list(run.takes())
-    steps = [take.step for take in takes]
-    epochs = [take.epoch for take in takes if take.epoch is not None]
+    takes, clips = 0, 0
+    first, last, epoch = None, None, -1
+    for step, group in groupby(run.takes(), key=lambda take: take.step):
+        first, last = step if first is None else first, step
+        keys: set[Any] = set()  # of a clip that was logged again, one is shown
+        for take in group:
+            takes += 1
+            keys.update(clip.key for clip in take.clips)
+            epoch = max(epoch, -1 if take.epoch is None else take.epoch)
+        clips += len(keys)
     return (
-        str(run.path),
-        str(len(takes)),
-        str(sum(1 for _ in run.clips())),
-        _text(min(steps, default=None)),
-        _text(max(steps, default=None)),
-        _text(max(epochs, default=None)),
+        run.place,
+        str(takes),
+        str(clips),
+        _text(first),
+        _text(last),
+        _text(None if epoch < 0 else epoch),
     )
 
 
@@ -143,24 +164,45 @@ def _text(value: int | None) -> str:
 def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     printed = (tuple(map(_printable, row)) for row in rows)
     if sys.stdout.isatty():
-        click.echo(_layout(columns, printed))
+        _print_layout(columns, printed)
         return
     click.echo("\t".join(columns))
     for row in printed:
         click.echo("\t".join(row))
 
 
-def _layout(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Lay out a table in which every path is in one piece, to be copied.
+def _print_layout(columns: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> None:
+    """Lay out a table a part at a time: the first rows of a long one are there at once."""
+    widths = [max(map(len, name.split())) for name in columns]
+    part = list(islice(rows, _ROWS_AT_ONCE))
+    click.echo(_layout(columns, part, widths, header=True))
+    while part := list(islice(rows, _ROWS_AT_ONCE)):
+        click.echo(_layout(columns, part, widths, header=False))
+
+
+def _layout(
+    columns: tuple[str, ...], rows: list[tuple[str, ...]], widths: list[int], *, header: bool
+) -> str:
+    """Lay out a part of a table in which every path is in one piece, to be copied.
 
     Where a line is wider than the terminal, the terminal wraps it.
+
+    Args:
+        columns: Their names.
+        rows: The rows of this part.
+        widths: The least width of each column; made wider where this part is.
+        header: Whether to name the columns.
     """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="none")
-    for name in columns:
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="none", show_header=header
+    )
+    for number, name in enumerate(columns):
+        cells = (cell_len(row[number]) for row in rows)
+        widths[number] = min(max(widths[number], *cells, 0), _FOLDED.get(name, _UNBOUNDED))
         table.add_column(
             name.replace(" ", "\n"),
             justify="left" if name in _TEXTS else "right",
-            max_width=_FOLDED.get(name),
+            width=widths[number],
             overflow="fold",
         )
     for row in rows:

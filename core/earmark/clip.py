@@ -11,12 +11,16 @@ from typing import Any, TypeAlias
 
 from earmark.audio import Audio
 from earmark.codec import Header
+from earmark.errors import RunFormatError, StorageError
 from earmark.level import Level
-from earmark.names import TakeName
+from earmark.names import TakeName, is_plain
 from earmark.origin import FileOrigin, RemoteOrigin
+from earmark.reference import leads_away
 
 Record: TypeAlias = Mapping[str, Any]
 """A line of a run's metadata, links or index."""
+
+_Stored: TypeAlias = type[FileOrigin] | type[RemoteOrigin]
 
 # Strict JSON has no infinity: a silent level is a flag, and this number in the place of -inf.
 _SILENCE_DBFS = -1000.0
@@ -79,32 +83,67 @@ class Take:
     name: TakeName
     """Step, writer, and the writer's how manieth take."""
 
-    path: Path
-    """Its folder."""
+    folder: Path | str
+    """Its folder: a path on this machine, or a URL."""
 
     clips: tuple[Clip, ...]
     """Its clips, by tag, example and role."""
 
     @classmethod
     def from_records(
-        cls, takes: Path, name: TakeName, stored: Iterable[Record], links: Iterable[Record]
+        cls,
+        takes: Path | str,
+        name: TakeName,
+        stored: Iterable[Record],
+        links: Iterable[Record],
+        wanted: Mapping[str, Any] | None = None,
     ) -> Take:
         """Make the take that records describe, reading no sound.
 
         Args:
-            takes: The folder of all takes.
+            takes: The folder of all takes: a path, or a URL.
             name: The take's name.
             stored: The lines of its metadata: sounds in its own folder.
             links: The lines of its links: sounds in a folder of their own, or at a URL.
+            wanted: What to keep: clips whose records hold these values.
+
+        Raises:
+            RunFormatError: If a record leads out of the run.
+            LookupError: If a record lacks a field.
+            TypeError: If one is of the wrong type.
         """
-        folder = takes / str(name)
-        clips = [from_record(record, folder / record["file_name"]) for record in stored]
-        clips += [
-            from_record(record, takes / record["sound"] if record["sound"] else None)
-            for record in links
+        # No path is made of what nobody may want: a run may hold very many clips.
+        root = str(takes)
+        places = [(record, f"{root}/{name}/{record['file_name']}") for record in stored]
+        places += [(record, record["sound"] and f"{root}/{record['sound']}") for record in links]
+        for astray in filter(None, (leads_out(record) for record, _ in places)):
+            raise RunFormatError(
+                f"{astray}, in the take {name} at {root!r}: earmark check says what is damaged"
+            )
+        fields = list((wanted or {}).items())
+        origin = FileOrigin if isinstance(takes, Path) else RemoteOrigin
+        clips = [
+            from_record(record, file, origin)
+            for record, file in places
+            if all(record[field] == value for field, value in fields)
         ]
         clips.sort(key=lambda clip: (clip.tag, _natural(clip.example), clip.role))
+        folder = takes / str(name) if isinstance(takes, Path) else f"{takes}/{name}"
         return cls(name, folder, tuple(clips))
+
+    @property
+    def path(self) -> Path:
+        """Its folder on this machine.
+
+        Raises:
+            StorageError: If it is at a URL.
+        """
+        if isinstance(self.folder, str):
+            raise StorageError(
+                f"expected a take on this machine, got one at {self.folder!r}: its clips are read "
+                "as any others, take.folder is its URL"
+            )
+        return self.folder
 
     @property
     def step(self) -> int:
@@ -115,6 +154,24 @@ class Take:
     def epoch(self) -> int | None:
         """The epoch of every clip in it, where there is one."""
         return self.clips[0].epoch if self.clips else None
+
+
+def leads_out(record: Record) -> str:
+    """Say what in a record leads out of its run, which may be damaged or a trap; empty if nothing.
+
+    Args:
+        record: A line of a take's metadata or links.
+    """
+    if "file_name" in record:
+        name = record["file_name"]
+        return "" if is_plain(name) else f"expected the name of a file beside it, got {name!r}"
+    sound, url = record["sound"], record["url"]
+    if not sound:
+        return "" if leads_away(url) else f"expected a URL that leads elsewhere, got {url!r}"
+    parts = str(sound).split("/")
+    if len(parts) == 2 and all(map(is_plain, parts)):
+        return ""
+    return f"expected a URL or <folder>/<file> as a sound, got {sound!r}"
 
 
 def _natural(example: str) -> tuple[int, str]:
@@ -159,15 +216,16 @@ def to_record(clip: Clip, header: Header, level: Level) -> dict[str, Any]:
     }
 
 
-def from_record(record: Record, file: Path | None) -> Clip:
+def from_record(record: Record, file: str, origin: _Stored = FileOrigin) -> Clip:
     """Make the clip that a record describes, reading no sound.
 
     Args:
         record: What `to_record` returned; unknown fields are ignored.
-        file: Where its sound is; `None` for a reference, whose URL is in the record.
+        file: Where its sound is stored; empty for a reference, whose URL is in the record.
+        origin: Whether that is a path, or a URL.
     """
     return Clip(
-        audio=_audio_of(record, file),
+        audio=_audio_of(record, file, origin),
         tag=record["tag"],
         example=record["example"],
         role=record["role"],
@@ -179,9 +237,9 @@ def from_record(record: Record, file: Path | None) -> Clip:
     )
 
 
-def _audio_of(record: Record, file: Path | None) -> Audio:
+def _audio_of(record: Record, file: str, origin: _Stored) -> Audio:
     caption = record["caption"] or None
-    if file is None:
+    if not file:
         return Audio.from_origin(
             RemoteOrigin(record["url"]), record["sample_rate"] or None, caption
         )
@@ -199,7 +257,7 @@ def _audio_of(record: Record, file: Path | None) -> Audio:
         record["num_over"],
         record["num_nonfinite"],
     )
-    return Audio.from_origin(FileOrigin(file, header), header.sample_rate, caption, level)
+    return Audio.from_origin(origin(file, header), header.sample_rate, caption, level)
 
 
 def _metrics_of(records: Iterable[Record]) -> dict[str, float]:

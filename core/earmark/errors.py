@@ -11,7 +11,7 @@ EarmarkError
 ├── ArgumentError            ValueError          an argument with an impossible value
 ├── RunNotFoundError         FileNotFoundError   a path with no run behind it
 ├── RunFormatError           ValueError          a run that this version cannot read
-├── StorageError             OSError             a run's directory that cannot be written
+├── StorageError             OSError             a run that cannot be written, or read at its URL
 ├── UnknownSinkError         LookupError         a sink nobody has heard of
 ├── PendingFullError         MemoryError         no room for a clip to wait until it is published
 └── MissingDependencyError   ImportError         an optional package, with the line that installs it
@@ -81,7 +81,7 @@ class RunFormatError(EarmarkError, ValueError):
 
 
 class StorageError(EarmarkError, OSError):
-    """A run's directory that cannot be written."""
+    """A run whose directory cannot be written, or whose URL cannot be read."""
 
 
 class UnknownSinkError(EarmarkError, LookupError):

@@ -17,9 +17,12 @@ from earmark.disk import write_new
 from earmark.errors import RunFormatError, RunNotFoundError
 from earmark.names import FORMAT, INDEX, RUN_FILE, TAKES, WRITERS
 from earmark.schema import METRIC, STORED
+from earmark.tree import Place, Tree, open_tree
 
 README = "README.md"
 """How to read the run, in its own directory."""
+
+_LOOKED_INTO = 50  # folders, for a run to name instead: at a URL, each is a request
 
 _README = """\
 ---
@@ -100,43 +103,59 @@ def _readme(name: str) -> str:
     return _README.format(name=name, format=FORMAT, features="\n".join(features))
 
 
-def read_run_file(root: Path) -> dict[str, Any]:
+def read_run_file(place: Place) -> dict[str, Any]:
     """Read a run's name and format.
 
     Raises:
         RunNotFoundError: If there is no run.
         RunFormatError: If the run is of a later major format, or its file is broken.
+        OSError: If it cannot be read.
     """
-    file = root / RUN_FILE
-    if not file.is_file():
-        runs = sorted(path.parent.name for path in root.glob(f"*/{RUN_FILE}"))
-        hint = f"name one of the runs in it: {', '.join(runs[:8])}" if runs else "check the path"
-        raise RunNotFoundError(f"expected a run at {str(root)!r}, got no {RUN_FILE} there: {hint}")
+    tree = open_tree(place)
     try:
-        run: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        data = tree.read(RUN_FILE)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise _no_run(tree) from None
+    try:
+        run: dict[str, Any] = json.loads(data.decode())
         major = int(str(run["format"]).split(".")[0])
         run["name"] = str(run["name"])
         run["name"] = str(run["name"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunFormatError(
-            f"expected {str(file)!r} to hold a run's name and format, got {error!r}: delete the "
-            "file and open the run for writing, which makes it anew; its takes stay as they are"
+            f"expected {str(tree.at(RUN_FILE))!r} to hold a run's name and format, got {error!r}: "
+            "delete the file and open the run for writing, which makes it anew; its takes stay as "
+            "they are"
         ) from error
     if major > int(FORMAT.split(".")[0]):
         raise RunFormatError(
-            f"expected a run of format {FORMAT}, got {run['format']} at {str(root)!r}: "
+            f"expected a run of format {FORMAT}, got {run['format']} at {tree.place!r}: "
             "pip install --upgrade earmark"
         )
     return run
 
 
-def read_writers(root: Path) -> list[dict[str, Any]]:
+def _no_run(tree: Tree) -> RunNotFoundError:
+    folders = sorted(name for name, is_folder in tree.entries().items() if is_folder)
+    runs = [name for name in folders[:_LOOKED_INTO] if RUN_FILE in tree.entries(name)]
+    hint = f"name one of the runs in it: {', '.join(runs[:8])}" if runs else "check the path"
+    return RunNotFoundError(f"expected a run at {tree.place!r}, got no {RUN_FILE} there: {hint}")
+
+
+def read_writers(place: Place) -> list[dict[str, Any]]:
     """List everyone who has opened a run for writing, the first to open it first."""
+    tree = open_tree(place)
     writers: list[dict[str, Any]] = []
-    for file in (root / WRITERS).glob("[!.]*.json"):
+    for name in writer_ids(tree):
         try:
-            writer = json.loads(file.read_text(encoding="utf-8"))
-            writers.append(writer | {"id": file.stem, "started_at": float(writer["started_at"])})
+            writer = json.loads(tree.read(f"{WRITERS}/{name}.json").decode())
+            writers.append(writer | {"id": name, "started_at": float(writer["started_at"])})
         except (OSError, ValueError, TypeError, KeyError):  # damaged: its takes stand by themselves
-            writers.append({"id": file.stem, "started_at": 0.0})
+            writers.append({"id": name, "started_at": 0.0})
     return sorted(writers, key=lambda writer: (writer["started_at"], writer["id"]))
+
+
+def writer_ids(tree: Tree) -> list[str]:
+    """List everyone who has left a description of themselves, however damaged."""
+    names = sorted(tree.entries(WRITERS))
+    return [n.removesuffix(".json") for n in names if n.endswith(".json") and n[0] != "."]

@@ -12,6 +12,7 @@ from typing import Any
 
 from earmark.folder import read_writers
 from earmark.names import INDEX, TAKES, TEMPORARY, WRITERS, TakeName
+from earmark.tree import Place
 
 _REFERENCE = re.compile(r"([^.]+)\.ref\.")
 _FILE = re.compile(r"\d+-")
@@ -25,11 +26,11 @@ class Writers:
     """Who has opened a run for writing, and who of them may still be at it.
 
     Args:
-        root: The run's directory.
+        place: The run.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._known = {writer["id"]: writer for writer in read_writers(root)}
+    def __init__(self, place: Place) -> None:
+        self._known = {writer["id"]: writer for writer in read_writers(place)}
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self._known.values())

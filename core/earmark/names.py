@@ -31,6 +31,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
 _HASHED = re.compile(r"[a-z0-9_-]+-[0-9a-f]{12}")  # what a name with a hash looks like
 _TAKE = re.compile(rf"([0-9]{{8,}})\.([{_ALPHABET}]+)\.([0-9]+)")
 _MAX_NAME = 60
+_PLAIN = re.compile(r"[^/\\:\0]+")
 
 
 @dataclass(frozen=True, order=True)
@@ -52,6 +53,11 @@ class TakeName:
             return None
         take = cls(int(match[1]), match[2], int(match[3]))
         return take if str(take) == name else None
+
+
+def is_plain(name: object) -> bool:
+    """Say whether something names a file in a folder, on every system, and leads nowhere else."""
+    return isinstance(name, str) and bool(_PLAIN.fullmatch(name)) and name not in (".", "..")
 
 
 def new_writer_id() -> str:

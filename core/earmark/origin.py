@@ -60,8 +60,13 @@ class ArrayOrigin:
 class FileOrigin:
     """A sound file on this machine."""
 
-    path: Path
+    file: str | Path
     header: Header
+
+    @lazy
+    def path(self) -> Path:
+        """Its path, made when it is asked for: of the clips that are listed, few are heard."""
+        return Path(self.file)
 
     @classmethod
     def open(cls, path: Path) -> FileOrigin:
@@ -102,6 +107,8 @@ class RemoteOrigin:
     """A sound at a URL, fetched when it is asked for, once."""
 
     url: str
+    recorded: Header | None = None
+    """Its header, where a record says it."""
 
     @lazy
     def fetched(self) -> BytesOrigin:
@@ -114,11 +121,24 @@ class RemoteOrigin:
 
     @property
     def header(self) -> Header:
-        """The header of what the URL leads to."""
-        return self.fetched.header
+        """The header of what the URL leads to, fetched if no record says it."""
+        return self.known or self.fetched.header
+
+    @property
+    def known(self) -> Header | None:
+        """The header, as far as it is known without fetching anything."""
+        if self.recorded is None and "fetched" in self.__dict__:  # where `lazy` leaves its value
+            return self.fetched.header
+        return self.recorded
 
     def read(self) -> Samples:
-        """Decode what the URL leads to."""
+        """Decode what the URL leads to, if it is what the record says."""
+        now = self.fetched.header
+        if _extent(now) != _extent(self.header):
+            raise DecodeError(
+                f"expected {self.url!r} as it was recorded, {_extent(self.header)}, got "
+                f"{_extent(now)}: earmark check says what is damaged"
+            )
         return self.fetched.read()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from typing import Any
 
 from earmark.errors import MissingDependencyError, RemoteError
 
@@ -36,10 +37,42 @@ def has_unknown_scheme(path: object) -> bool:
     return bool(_schemes(path)) and not is_reference(path) and not is_file_url(path)
 
 
+def is_url(path: object) -> bool:
+    """Say whether something is written like a URL, wherever it leads."""
+    return bool(_schemes(path))
+
+
+def leads_away(url: object) -> bool:
+    """Say whether a URL leads to another machine, with no part of it on this one."""
+    here = {scheme for schemes in _LOCAL_SCHEMES for scheme in schemes}
+    return is_reference(url) and here.isdisjoint(_schemes(url))
+
+
 def _schemes(path: object) -> list[str]:
     if not isinstance(path, str) or not _URL.match(path):
         return []
     return [scheme.lower() for scheme in _SCHEME.findall(path)]
+
+
+def storage_of(url: str) -> tuple[Any, str]:
+    """Find the file system of fsspec that a URL leads to, and the path in it.
+
+    Args:
+        url: A URL whose scheme fsspec knows, in any case.
+
+    Raises:
+        MissingDependencyError: If fsspec, or the package behind the scheme, is not installed.
+        Exception: Whatever else fsspec and the package behind the scheme raise.
+    """
+    try:
+        fsspec = importlib.import_module("fsspec.core")  # not needed until someone asks
+        storage, path = fsspec.url_to_fs(_SCHEME.sub(lambda match: match[0].lower(), url))
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"fetching {url!r} needs {error.name or error}: pip install 'earmark[s3]' for S3 and "
+            "HTTP, or the package that fsspec names for other schemes"
+        ) from error
+    return storage, str(path)
 
 
 def fetch(url: str) -> bytes:
@@ -53,14 +86,10 @@ def fetch(url: str) -> bytes:
         RemoteError: If the URL cannot be read.
     """
     try:
-        fsspec = importlib.import_module("fsspec.core")  # not needed until someone listens
-        storage, path = fsspec.url_to_fs(_SCHEME.sub(lambda match: match[0].lower(), url))
+        storage, path = storage_of(url)
         return bytes(storage.cat_file(path))
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"fetching {url!r} needs {error.name or error}: pip install 'earmark[s3]' for S3 and "
-            "HTTP, or the package that fsspec names for other schemes"
-        ) from error
+    except MissingDependencyError:
+        raise
     except Exception as error:  # every fsspec backend raises its own
         raise RemoteError(
             f"expected a sound at {url!r}, got {type(error).__name__}: {error}; check the address "

@@ -16,11 +16,13 @@ from pathlib import Path
 
 from earmark.clip import Record
 from earmark.disk import json_lines, sync_folder, write_durably
+from earmark.errors import ArgumentError
 from earmark.folder import README, create_run
 from earmark.leftovers import find_leftovers
 from earmark.names import INDEX, LINKS, METADATA, RUN_FILE, TAKES, TEMPORARY, TakeName
 from earmark.survey import Survey
-from earmark.verify import verify_take
+from earmark.tree import LocalTree, open_tree
+from earmark.verify import Folders, verify_take
 
 
 def repair_run(path: str | os.PathLike[str]) -> list[str]:
@@ -36,12 +38,23 @@ def repair_run(path: str | os.PathLike[str]) -> list[str]:
         What was done, a line each; empty if there was nothing to do.
 
     Raises:
+        ArgumentError: If the run is at a URL.
         RunNotFoundError: If there is no run.
         RunFormatError: If the run is of a later major format, or its file is broken.
         OSError: If the directory cannot be written.
     """
-    survey = Survey.of(Path(path))
-    return [*_make_missing(survey.root), *_sweep(survey), *_mend_records(survey)]
+    tree = open_tree(path)
+    if not isinstance(tree, LocalTree):
+        raise ArgumentError(
+            f"expected a run on this machine to repair, got {tree.place!r}: repair it on the "
+            "machine that wrote it, and send it again with earmark push"
+        )
+    survey = Survey.of(tree)
+    return [
+        *_make_missing(tree.root),
+        *_sweep(tree.root, survey),
+        *_mend_records(tree.root, survey),
+    ]
 
 
 def _make_missing(root: Path) -> Iterator[str]:
@@ -52,29 +65,31 @@ def _make_missing(root: Path) -> Iterator[str]:
         yield f"made {name} anew"
 
 
-def _sweep(survey: Survey) -> Iterator[str]:
-    for path in find_leftovers(survey.root, survey.writers):
+def _sweep(root: Path, survey: Survey) -> Iterator[str]:
+    for path in find_leftovers(root, survey.writers):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
-        yield f"removed {path.relative_to(survey.root).as_posix()}"
+        yield f"removed {path.relative_to(root).as_posix()}"
 
 
-def _mend_records(survey: Survey) -> Iterator[str]:
+def _mend_records(root: Path, survey: Survey) -> Iterator[str]:
+    folders = Folders(survey.tree)
     for writer in survey.indexed():
         lines: list[Record] = []
         for name in survey.takes.get(writer, []):
             noted = survey.noted(name)
-            verdict = verify_take(survey.root, name, noted)
+            verdict = verify_take(folders, name, noted)
             if verdict.restorable and noted is not None:
-                yield from _restore(survey.root, name, noted)
+                yield from _restore(root, name, noted)
             # The line of a damaged take may be the last that is known of it.
             line = noted if verdict.restorable or verdict.line is None else verdict.line
             if line is not None:
                 lines.append(line)
         if survey.has_ended(writer):
-            yield from _rewrite_index(survey.root, writer, lines)
+            noted_in = survey.index[writer].files if writer in survey.index else []
+            yield from _rewrite_index(root, writer, noted_in, lines)
 
 
 def _restore(root: Path, name: TakeName, noted: Record) -> Iterator[str]:
@@ -84,9 +99,15 @@ def _restore(root: Path, name: TakeName, noted: Record) -> Iterator[str]:
             yield f"restored {path.relative_to(root).as_posix()} from the index"
 
 
-def _rewrite_index(root: Path, writer: str, lines: list[Record]) -> Iterator[str]:
+def _rewrite_index(root: Path, writer: str, files: list[str], lines: list[Record]) -> Iterator[str]:
     path = root / INDEX / f"{writer}.jsonl"
-    if (lines or path.exists()) and _replace(path, json_lines(lines), root / INDEX):
+    segments = [root / file for file in files if root / file != path]
+    data = json_lines(lines)
+    if segments and b"".join((root / file).read_bytes() for file in files) == data:
+        return
+    if (lines or files) and _replace(path, data, root / INDEX):
+        for segment in segments:  # of a run that was downloaded: they say what the file says now
+            segment.unlink()
         yield f"made {path.relative_to(root).as_posix()} anew: {len(lines)} takes"
 
 

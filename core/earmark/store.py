@@ -2,68 +2,92 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from earmark.clip import Clip, Record, Take
-from earmark.errors import EarmarkWarning, RunFormatError
+from earmark.errors import EarmarkWarning, RunFormatError, StorageError
 from earmark.folder import read_run_file, read_writers
-from earmark.names import FORMAT, INDEX, LINKS, METADATA, RUN_FILE, TAKES, TakeName
+from earmark.index import Index
+from earmark.names import FORMAT, RUN_FILE, TAKES, WRITERS, TakeName
+from earmark.records import read_records
+from earmark.tree import LocalTree, Place, Tree, open_tree
 
 
 class RunStore:
-    """A run on disk, read.
+    """A run, read: on this machine, or at a URL.
 
     Args:
-        path: The run's directory.
+        place: The run's directory, or its URL.
 
     Raises:
         RunNotFoundError: If there is no run.
         RunFormatError: If the run is of a later major format, or its file is broken.
+        MissingDependencyError: If it is at a URL for which a package is missing.
+        StorageError: If it is at a URL that cannot be read.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser()
-        self.name: str = read_run_file(self.path)["name"]
+    def __init__(self, place: Place) -> None:
+        self._tree = open_tree(place)
+        self.name: str = read_run_file(self._tree)["name"]
+
+    @property
+    def place(self) -> str:
+        """The run's directory, or its URL."""
+        return self._tree.place
+
+    @property
+    def path(self) -> Path:
+        """The run's directory on this machine.
+
+        Raises:
+            StorageError: If the run is at a URL.
+        """
+        if isinstance(self._tree, LocalTree):
+            return self._tree.root
+        raise StorageError(
+            f"expected a run on this machine, got one at {self.place!r}: it is read as any other, "
+            "run.place is its URL"
+        )
 
     @property
     def writers(self) -> list[dict[str, Any]]:
         """Everyone who has opened the run for writing: id, host, rank, versions, config, ..."""
-        return read_writers(self.path)
+        return read_writers(self._tree)
 
     def takes(self) -> Iterator[Take]:
         """The published takes, by step; at one step the oldest writer's first.
 
-        Each call looks at the disk anew, so that a run may be followed while it grows. A damaged
+        Each call looks at the run anew, so that it may be followed while it grows. A damaged
         take is left out with a warning; `earmark check` says what is damaged.
         """
-        age = {writer["id"]: age for age, writer in enumerate(self.writers)}
-        names = sorted(
-            take_names(self.path), key=lambda n: (n.step, age.get(n.writer, -1), n.number)
-        )
-        index = read_index(self.path)
-        for name in names:
-            try:
-                line = index.get(str(name)) or read_records(self.path / TAKES / str(name))
-                take = None if line is None else self._take(name, line)
-            except RunFormatError as error:  # one damaged take must not hide the others
-                warnings.warn(f"earmark: {error}", EarmarkWarning, stacklevel=2)
-                continue
-            if take is not None:
-                yield take
+        return self._read(take_names(self._tree), {})
 
-    def _take(self, name: TakeName, line: Record) -> Take:
-        try:
-            return Take.from_records(self.path / TAKES, name, line["clips"], line["links"])
-        except (KeyError, TypeError) as error:
-            raise RunFormatError(
-                f"expected records of format {FORMAT} of the take {name}, got {error!r} in "
-                f"{str(self.path)!r}: earmark check says what is damaged"
-            ) from error
+    def _read(self, names: list[TakeName], wanted: Mapping[str, Any]) -> Iterator[Take]:
+        """Read takes one after the other, with no other clips than those that are wanted."""
+        takes = self._tree.at(TAKES)
+        with Index(self._tree, names) as index:
+            for name in self._in_order(names):
+                try:
+                    line = index.line(name) or read_records(self._tree, f"{TAKES}/{name}")
+                    take = None if line is None else _take(takes, name, line, wanted)
+                except FileNotFoundError:  # deleted since it was listed
+                    continue
+                except RunFormatError as error:  # one damaged take must not hide the others
+                    warnings.warn(f"earmark: {error}", EarmarkWarning, stacklevel=2)
+                    continue
+                if take is not None:
+                    yield take
+
+    def _in_order(self, names: list[TakeName]) -> list[TakeName]:
+        age: dict[str, int] = {}
+        if len({name.writer for name in names}) > 1:  # else there is nothing to ask for
+            age = {writer["id"]: age for age, writer in enumerate(self.writers)}
+        return sorted(names, key=lambda n: (n.step, age.get(n.writer, -1), n.number))
 
     def clips(
         self,
@@ -85,104 +109,74 @@ class RunStore:
             tag: For example `"val"`.
             all_versions: Also give clips that a newer writer has logged again at the same step.
         """
-        wanted = {"role": role, "example": example, "step": step, "epoch": epoch, "tag": tag}
+        wanted = {"role": role, "example": example, "epoch": epoch, "tag": tag}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         if example is not None:
             wanted["example"] = str(example)
-        found = (
-            clip
-            for take in self.takes()
-            for clip in take.clips
-            if all(getattr(clip, name) == value for name, value in wanted.items())
-        )
-        if all_versions:
-            yield from found
-        else:
-            yield from {clip.key: clip for clip in found}.values()
+        if epoch is not None and epoch < 0:  # in a record, no epoch
+            return
+        names = take_names(self._tree)
+        if step is not None:
+            names = [name for name in names if name.step == step]
+        # Versions of one clip are at one step, so that no more than a step is in memory.
+        for _, takes in groupby(self._read(names, wanted), key=lambda take: take.step):
+            found = (clip for take in takes for clip in take.clips)
+            yield from found if all_versions else {clip.key: clip for clip in found}.values()
 
     def __repr__(self) -> str:
-        return f"RunStore({str(self.path)!r})"
+        return f"RunStore({self.place!r})"
+
+
+def _take(takes: Path | str, name: TakeName, line: Record, wanted: Mapping[str, Any]) -> Take:
+    try:
+        return Take.from_records(takes, name, line["clips"], line["links"], wanted)
+    except (KeyError, TypeError) as error:
+        raise RunFormatError(
+            f"expected records of format {FORMAT} of the take {name}, got {error!r} in "
+            f"{str(takes)!r}: earmark check says what is damaged"
+        ) from error
 
 
 def open_run(path: str | os.PathLike[str]) -> RunStore:
     """Open a run for reading.
 
     Args:
-        path: The run's directory.
+        path: The run's directory, or its URL.
 
     Raises:
         RunNotFoundError: If there is no run.
         RunFormatError: If the run is of a later major format, or its file is broken.
+        MissingDependencyError: If it is at a URL for which a package is missing.
+        StorageError: If it is at a URL that cannot be read.
     """
     return RunStore(path)
 
 
 def list_runs(path: str | os.PathLike[str]) -> list[RunStore]:
-    """Open every run under a folder, at any depth; the folder itself, if it is one."""
-    runs: list[Path] = []
-    for folder, folders, files in os.walk(Path(path).expanduser()):
+    """Open every run under a folder or a URL, at any depth; the folder itself, if it is one."""
+    tree = open_tree(path)
+    if isinstance(tree, LocalTree):
+        return [RunStore(run) for run in sorted(_local_runs(tree.root))]
+    return [RunStore(run) for run in sorted(_runs_in(tree, ""))]
+
+
+def _local_runs(root: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):  # which follows no link in a circle
         if RUN_FILE in files and TAKES in folders:
-            runs.append(Path(folder))
             folders.clear()  # a run holds no runs, but may hold very many takes
-    return [RunStore(run) for run in sorted(runs)]
+            yield Path(folder)
 
 
-def take_names(root: Path) -> list[TakeName]:
+def _runs_in(tree: Tree, folder: str) -> Iterator[str]:
+    entries = tree.entries(folder)
+    if RUN_FILE in entries and not {TAKES, WRITERS}.isdisjoint(entries):
+        yield str(tree.at(folder)).rstrip("/")
+        return
+    for name in (name for name, is_folder in entries.items() if is_folder):
+        yield from _runs_in(tree, f"{folder}/{name}".lstrip("/"))
+
+
+def take_names(place: Place) -> list[TakeName]:
     """List the takes that are published."""
-    if not (root / TAKES).is_dir():  # a copy of a run without takes may have lost the empty folder
-        return []
-    parsed = (TakeName.parse(folder.name) for folder in (root / TAKES).iterdir())
+    parsed = map(TakeName.parse, open_tree(place).entries(TAKES))
     return [name for name in parsed if name is not None]
-
-
-def read_index(root: Path) -> dict[str, Record]:
-    """Read what the writers noted of their takes; a torn or missing line is passed over."""
-    lines: dict[str, Record] = {}
-    for file in sorted((root / INDEX).glob("*.jsonl")):
-        for line in parse_lines(file.read_bytes()):
-            if line is not None and {"take", "clips", "links"} <= line.keys():
-                lines[str(line["take"])] = line
-    return lines
-
-
-def read_records(folder: Path) -> Record | None:
-    """Read a take's own records; `None` if it is not complete.
-
-    A take is complete if its metadata is there, or if links are all there is to it.
-    """
-    names = {file.name for file in folder.glob("[!.]*")}  # hidden ones are the system's
-    if METADATA not in names and names != {LINKS}:
-        return None
-    return {
-        "take": folder.name,
-        "clips": _read_lines(folder / METADATA) if METADATA in names else [],
-        "links": _read_lines(folder / LINKS) if LINKS in names else [],
-    }
-
-
-def parse_lines(data: bytes) -> list[Record | None]:
-    """Parse lines of strict JSON, an object each; `None` for a line that is anything else."""
-    # Not `splitlines`, which also parts lines where a caption holds U+2028.
-    return [_parsed(line) for line in data.split(b"\n") if line]
-
-
-def _read_lines(file: Path) -> list[Record]:
-    records = parse_lines(file.read_bytes())
-    if None in records:
-        raise RunFormatError(
-            f"expected lines of JSON in {str(file)!r}, got something else: earmark check says "
-            "what is damaged"
-        )
-    return [record for record in records if record is not None]
-
-
-def _parsed(line: bytes) -> Record | None:
-    try:
-        record = json.loads(line.decode(), parse_constant=_refuse)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)

@@ -3,50 +3,55 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from earmark.clip import Record
 from earmark.folder import read_run_file
+from earmark.index import index_files
 from earmark.leftovers import Writers
-from earmark.names import INDEX, RUN_FILE, TAKES, WRITERS, TakeName
+from earmark.names import RUN_FILE, TAKES, WRITERS, TakeName
+from earmark.records import parse_lines
 from earmark.schema import LINKED, STORED, misfit
-from earmark.store import parse_lines
+from earmark.tree import LocalTree, Place, Tree, open_tree
 
 
 @dataclass(frozen=True)
 class Notes:
-    """One writer's file in the index."""
+    """What one writer noted in the index."""
+
+    files: list[str]
+    """Its files, in the order of their lines: one where it wrote, segments where it uploaded."""
 
     lines: dict[str, Record]
     """Its well-formed lines, by take."""
 
-    torn: list[int]
-    """The numbers of its other lines, from 1."""
+    torn: list[tuple[str, int]]
+    """The files and the numbers, from 1, of its other lines."""
 
     @classmethod
-    def read(cls, file: Path) -> Notes:
-        """Read a writer's file; one that cannot be read has no lines."""
-        try:
-            parsed = parse_lines(file.read_bytes())
-        except OSError:
-            return cls({}, [])
-        lines: dict[str, Record] = {}
-        torn: list[int] = []
-        for number, line in enumerate(parsed, 1):
-            if line is not None and _is_note(line, file.stem):
-                lines[line["take"]] = line
-            else:
-                torn.append(number)
-        return cls(lines, torn)
+    def read(cls, tree: Tree, writer: str, files: Iterable[str]) -> Notes:
+        """Read a writer's files; one that cannot be read has no lines."""
+        notes = cls(list(files), {}, [])
+        for file in notes.files:
+            try:
+                parsed = parse_lines(tree.read(file))
+            except OSError:
+                continue
+            for number, line in enumerate(parsed, 1):
+                if line is not None and _is_note(line, writer):
+                    notes.lines[line["take"]] = line
+                else:
+                    notes.torn.append((file, number))
+        return notes
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A run's directory, looked over."""
+    """A run's directory, looked over: on this machine, or at a URL."""
 
-    root: Path
+    tree: Tree
     takes: dict[str, list[TakeName]]
     """Every folder with a take's name, by writer; a writer's oldest first."""
 
@@ -62,32 +67,42 @@ class Survey:
     writers: Writers
 
     @classmethod
-    def of(cls, root: Path) -> Survey:
+    def of(cls, place: Place) -> Survey:
         """Look over a run.
 
         Raises:
             RunNotFoundError: If there is no run.
             RunFormatError: If the run is of a later major format.
+            OSError: If its directory or URL cannot be listed.
         """
-        is_run = (root / TAKES).is_dir() and (root / WRITERS).is_dir()
-        if not is_run or is_whole(root / RUN_FILE, "name", "format"):
-            read_run_file(root)
+        tree = open_tree(place)
+        entries = tree.entries()
+        is_run = entries.get(TAKES) and entries.get(WRITERS)
+        if not is_run or is_whole(tree, RUN_FILE, "name", "format"):
+            read_run_file(tree)
         takes: dict[str, list[TakeName]] = {}
         references: list[str] = []
         strangers: list[str] = []
-        for path in sorted((root / TAKES).glob("[!.]*")):
-            name = TakeName.parse(path.name)
-            if name is not None and str(name) == path.name and path.is_dir():
+        for found, is_folder in sorted(tree.entries(TAKES).items()):
+            name = TakeName.parse(found)
+            if name is not None and is_folder:
                 takes.setdefault(name.writer, []).append(name)
-            elif path.name.startswith("ref.") and path.is_dir():
-                references.append(path.name)
-            else:
-                strangers.append(path.name)
+            elif found.startswith("ref.") and is_folder:
+                references.append(found)
+            elif not found.startswith("."):  # hidden ones are the system's
+                strangers.append(found)
         # The index after the takes: a writer publishes a take first, and notes it then.
-        index = {file.stem: Notes.read(file) for file in sorted((root / INDEX).glob("[!.]*.jsonl"))}
+        index = {
+            writer: Notes.read(tree, writer, files) for writer, files in index_files(tree).items()
+        }
         for names in takes.values():
             names.sort(key=lambda name: name.number)
-        return cls(root, takes, references, strangers, index, Writers(root))
+        return cls(tree, takes, references, strangers, index, Writers(tree))
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine, where its writers write."""
+        return isinstance(self.tree, LocalTree)
 
     def indexed(self) -> list[str]:
         """Every writer that has takes or a file in the index."""
@@ -99,17 +114,18 @@ class Survey:
         return notes.lines.get(str(take)) if notes else None
 
     def has_ended(self, writer: str) -> bool:
-        """Say whether nobody writes to a writer's file in the index any more."""
-        trace = self.root / INDEX / f"{writer}.jsonl"
-        if writer not in self.index:
-            trace = self.root / TAKES / str(self.takes[writer][-1])
-        return self.writers.is_gone(writer, trace)
+        """Say whether nobody writes to a writer's part of the index any more."""
+        if not isinstance(self.tree, LocalTree):
+            return True
+        notes = self.index.get(writer)
+        last = notes.files[-1] if notes else f"{TAKES}/{self.takes[writer][-1]}"
+        return self.writers.is_gone(writer, self.tree.at(last))
 
 
-def is_whole(file: Path, *fields: str) -> bool:
+def is_whole(tree: Tree, file: str, *fields: str) -> bool:
     """Say whether a file holds a JSON object with these fields."""
     try:
-        record: Any = json.loads(file.read_text(encoding="utf-8"))
+        record: Any = json.loads(tree.read(file).decode())
     except (OSError, ValueError):
         return False
     return isinstance(record, dict) and set(fields) <= record.keys()

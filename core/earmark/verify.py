@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 import soundfile
 
-from earmark.clip import Record
+from earmark.clip import Record, leads_out
 from earmark.codec import decode, read_header
 from earmark.errors import EarmarkError
 from earmark.names import LINKS, METADATA, TAKES, TakeName
+from earmark.records import parse_lines
 from earmark.schema import LINKED, STORED, misfit
-from earmark.store import parse_lines
+from earmark.tree import Tree
 
 _RESTORE = "earmark check --repair restores it from the index"
 _BACKUP = "restore it from a backup; other clips are read as before"
@@ -56,48 +56,79 @@ class Verdict:
     """Whether its records are damaged while the index still has them."""
 
 
-def verify_take(root: Path, name: TakeName, noted: Record | None) -> Verdict:
+class Folders:
+    """The folders of takes; one that links lead to is listed once, not once for each link.
+
+    Args:
+        tree: The run.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._linked: dict[str, set[str]] = {}
+
+    def files(self, name: str) -> set[str]:
+        """The names in a folder, but for hidden ones, which are the system's."""
+        entries = self.tree.entries(f"{TAKES}/{name}")
+        return {entry for entry in entries if not entry.startswith(".")}
+
+    def is_complete(self, take: str) -> bool:
+        """Say whether a take is published: its metadata is there, or links are all there is."""
+        files = self.files(take)
+        return METADATA in files or files == {LINKS}
+
+    def holds(self, sound: str) -> bool:
+        """Say whether what a link names, `<folder>/<file>`, is there."""
+        folder, _, file = sound.partition("/")
+        if folder not in self._linked:
+            self._linked[folder] = self.files(folder)
+        return file in self._linked[folder]
+
+
+def verify_take(folders: Folders, name: TakeName, noted: Record | None) -> Verdict:
     """Hold a published take against its records; every sound is read and decoded.
 
     Args:
-        root: The run's directory.
+        folders: The run's.
         name: The take; its folder is there.
         noted: Its line in the index, if there is one; well-formed, but not always true.
     """
-    folder = root / TAKES / str(name)
-    names = _visible(folder)
+    folder = f"{TAKES}/{name}"
+    names = folders.files(str(name))
     links = [LINKS] if LINKS in names else []
-    records, damage = _read(folder, links if names == {LINKS} else [METADATA, *links])
+    records, damage = _read(folders.tree, folder, links if names == {LINKS} else [METADATA, *links])
     line = {"take": str(name), "clips": records[METADATA], "links": records[LINKS]}
     remembered = {METADATA: noted["clips"], LINKS: noted["links"]} if noted else records
     damage = damage or list(_lost(records, remembered))
-    problems = [*damage, *_faults(folder, records, name)]
+    problems = [*damage, *_faults(folders, folder, records, name)]
     restorable = (
-        bool(problems) and records != remembered and not any(_faults(folder, remembered, name))
+        bool(problems)
+        and records != remembered
+        and not any(_faults(folders, folder, remembered, name))
     )
     if restorable:
         problems = [replace(problem, way_out=_RESTORE) for problem in problems]
-    problems = problems or list(_strangers(folder, records))
+    problems = problems or list(_strangers(names, records))
     return Verdict(None if damage else line, _placed(folder, problems), restorable)
 
 
-def verify_reference(root: Path, name: str) -> list[Problem]:
+def verify_reference(folders: Folders, name: str) -> list[Problem]:
     """Hold a sound that is stored once against its record; it is read and decoded."""
-    folder = root / TAKES / name
-    records, problems = _read(folder, [METADATA])
-    problems += _faults(folder, records, None)
+    folder = f"{TAKES}/{name}"
+    records, problems = _read(folders.tree, folder, [METADATA])
+    problems += _faults(folders, folder, records, None)
     if not problems and len(records[METADATA]) != 1:
         what = f"expected the record of one sound, got {len(records[METADATA])}"
         problems = [Problem(METADATA, what, _BACKUP)]
-    return _placed(folder, problems or list(_strangers(folder, records)))
+    return _placed(folder, problems or list(_strangers(folders.files(name), records)))
 
 
-def _read(folder: Path, expected: Sequence[str]) -> tuple[_Records, list[Problem]]:
+def _read(tree: Tree, folder: str, expected: Sequence[str]) -> tuple[_Records, list[Problem]]:
     records: dict[str, list[Record]] = {METADATA: [], LINKS: []}
     problems: list[Problem] = []
     for file in expected:
         try:
-            lines = parse_lines((folder / file).read_bytes())
+            lines = parse_lines(tree.read(f"{folder}/{file}"))
         except OSError as error:
             problems.append(Problem(file, _reason(error), _BACKUP))
             continue
@@ -113,42 +144,34 @@ def _read(folder: Path, expected: Sequence[str]) -> tuple[_Records, list[Problem
     return records, problems
 
 
-def _faults(folder: Path, records: _Records, name: TakeName | None) -> Iterator[Problem]:
+def _faults(
+    folders: Folders, folder: str, records: _Records, name: TakeName | None
+) -> Iterator[Problem]:
     for file in (METADATA, LINKS):
         for record in records[file]:
             if name is not None and record["step"] != name.step:
                 what = f"expected step {name.step} in every record, got {record['step']}"
                 yield Problem(file, what, _BACKUP)
     for record in records[METADATA]:
-        file, what = record["file_name"], ""
-        if not file or PurePosixPath(file).name != file:
-            file, what = METADATA, f"expected the name of a file beside it, got {file!r}"
-        what = what or _sound_fault(folder / file, record)
+        astray = leads_out(record)
+        file = METADATA if astray else record["file_name"]
+        what = astray or _sound_fault(folders.tree, f"{folder}/{file}", record)
         if what:
             yield Problem(file, what, _BACKUP)
     for record in records[LINKS]:
-        what = _link_fault(folder.parent, record)
+        what = leads_out(record)
+        if not what and record["sound"] and not folders.holds(record["sound"]):
+            what = (
+                f"the {record['role']} of example {record['example']!r} is missing, expected it "
+                f"at {TAKES}/{record['sound']}"
+            )
         if what:
             yield Problem(LINKS, what, _BACKUP)
 
 
-def _link_fault(takes: Path, record: Record) -> str:
-    if record["url"]:
-        return ""
-    parts = PurePosixPath(record["sound"]).parts
-    if len(parts) != 2 or ".." in parts or "/" in parts:
-        return f"expected a URL or <folder>/<file> as a sound, got {record['sound']!r}"
-    if not _is_file(takes / record["sound"]):
-        what = f"the {record['role']} of example {record['example']!r}"
-        return f"{what} is missing, expected it at {TAKES}/{record['sound']}"
-    return ""
-
-
-def _sound_fault(file: Path, record: Record) -> str:
-    if not _is_file(file):
-        return "missing"
+def _sound_fault(tree: Tree, file: str, record: Record) -> str:
     try:
-        data = file.read_bytes()
+        data = tree.read(file)
     except OSError as error:
         return _reason(error)
     if len(data) != record["num_bytes"]:
@@ -174,28 +197,16 @@ def _lost(records: _Records, remembered: _Records) -> Iterator[Problem]:
             yield Problem(file, f"expected records: {expected}, got {count}", _BACKUP)
 
 
-def _strangers(folder: Path, records: _Records) -> Iterator[Problem]:
+def _strangers(names: set[str], records: _Records) -> Iterator[Problem]:
     known = {METADATA, LINKS} | {record["file_name"] for record in records[METADATA]}
-    for name in sorted(_visible(folder) - known):
+    for name in sorted(names - known):
         yield Problem(name, "no record says what it is", "move it out of the run")
 
 
-def _visible(folder: Path) -> set[str]:
-    return {path.name for path in folder.glob("[!.]*")}  # hidden ones are the system's
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file system takes
-        return False
-
-
-def _placed(folder: Path, problems: Sequence[Problem]) -> list[Problem]:
-    place = f"{TAKES}/{folder.name}"
-    return [replace(problem, file=f"{place}/{problem.file}") for problem in problems]
+def _placed(folder: str, problems: Sequence[Problem]) -> list[Problem]:
+    return [replace(problem, file=f"{folder}/{problem.file}") for problem in problems]
 
 
 def _reason(error: OSError) -> str:
     missing = isinstance(error, FileNotFoundError)
-    return "missing" if missing else f"cannot be read: {error.strerror}"
+    return "missing" if missing else f"cannot be read: {error.strerror or error}"

@@ -53,7 +53,8 @@ from earmark.names import (
     safe_name,
 )
 from earmark.origin import BytesOrigin, FileOrigin, RemoteOrigin, digest
-from earmark.store import read_records, take_names
+from earmark.records import read_records
+from earmark.store import take_names
 from earmark.version import __version__
 
 STORED_ONCE = frozenset({"input", "target"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -206,6 +207,29 @@ def test_ls_on_a_terminal(run: Path) -> None:
         f"{'':<62}{folded[1]}",
         f"{'':<62}{folded[2]}",
     ]
+
+
+def test_ls_shows_the_first_rows_of_a_long_table_at_once(tmp_path: Path) -> None:
+    """A long table comes in parts, whose columns stay where they were."""
+    pty = pytest.importorskip("pty", reason="there are no pseudo-terminals on Windows")
+    with earmark.Run(tmp_path / "run", strict=True) as run:
+        for step in range(2):
+            tones = np.tile(TONE, (150, 1))
+            run.log_batch({"prediction": tones}, step=step, sample_rate=8000)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "earmark", "ls", tmp_path / "run"]
+    with subprocess.Popen(command, stdout=theirs, env={**os.environ, "COLUMNS": "80"}) as process:
+        os.close(theirs)
+        shown = b""
+        with os.fdopen(ours, "rb") as terminal, contextlib.suppress(OSError):  # EIO is its end
+            while part := terminal.read1():
+                shown += part
+    assert process.returncode == 0
+
+    rows = [line for line in shown.decode().splitlines() if line.endswith(".flac")]
+    assert len(rows) == 300
+    assert len({line.index("prediction") for line in rows}) == 1
+    assert shown.decode().count("example") == 1
 
 
 # --- check

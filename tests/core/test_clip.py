@@ -13,6 +13,7 @@ from earmark import Audio, Clip, Level
 from earmark.clip import Take, finite_metrics, from_record, problems, to_record
 from earmark.codec import Header
 from earmark.disk import json_line
+from earmark.errors import StorageError
 from earmark.names import TakeName
 from earmark.schema import LINKED, STORED, misfit
 from earmark.testing import noise, silence, sine
@@ -62,7 +63,7 @@ def through_json(record: dict[str, Any]) -> dict[str, Any]:
 def test_a_record_gives_back_its_clip(clip: Clip, level: Level) -> None:
     """Place, caption, metrics, note and level survive a strict JSON parser; no sound is read."""
     record = through_json(to_record(clip, HEADER, level))
-    back = from_record(record, Path("nowhere/sound.flac"))
+    back = from_record(record, "nowhere/sound.flac")
 
     for name in ("tag", "example", "role", "step", "epoch", "caption", "note", "metrics", "key"):
         assert getattr(back, name) == getattr(clip, name)
@@ -97,7 +98,7 @@ def test_unknown_fields_are_ignored() -> None:
     clip = clip_of(caption="hello")
     record = to_record(clip, HEADER, clip.level) | {"mood": {"joy": 1}}
 
-    assert from_record(record, Path("sound.flac")).caption == "hello"
+    assert from_record(record, "sound.flac").caption == "hello"
 
 
 def test_a_silent_level_is_a_flag() -> None:
@@ -107,14 +108,14 @@ def test_a_silent_level_is_a_flag() -> None:
 
     assert record["silent"] is True
     assert math.isfinite(record["peak_dbfs"])
-    assert from_record(record, Path("sound.flac")).level.peak_dbfs == -math.inf
+    assert from_record(record, "sound.flac").level.peak_dbfs == -math.inf
 
 
 def test_a_reference_is_read_back_as_its_url() -> None:
     """A record without a file leads to the URL, of unknown rate, and nothing is fetched."""
     clip = clip_of(Audio("s3://bucket/a.flac"))
     record = to_record(clip, Header(0, 0, 0, "", ""), Level(0, 0)) | {"url": "s3://bucket/a.flac"}
-    back = from_record(record, None)
+    back = from_record(record, "")
 
     assert back.audio.resolve_ref() == "s3://bucket/a.flac"
     assert Audio.sample_rates([back.audio]) == [None]
@@ -182,3 +183,27 @@ def test_the_clips_of_a_take_have_one_order() -> None:
         Path("takes/ref/a.flac"),
         take.path / "b.flac",
     ]
+
+
+def test_a_sound_at_a_url_is_known_by_its_record() -> None:
+    """A take whose folder is a URL has clips at URLs, with rate, length and level."""
+    record = to_record(clip_of(), Header(16_000, 8000, 2, "FLAC", "PCM_24"), Level(-6.0, -9.0))
+    takes = "s3://bucket/run/takes"
+    name = TakeName(7, "bcdfghjk", 0)
+    stored = [record | {"file_name": "a.flac"}]
+    links = [record | {"role": "target", "sound": "ref.a.target.0/target.flac", "url": ""}]
+    take = Take.from_records(takes, name, stored, links)
+
+    assert take.folder == f"{takes}/{name}"
+    assert [clip.audio.resolve_ref() for clip in take.clips] == [
+        f"{takes}/{name}/a.flac",
+        f"{takes}/ref.a.target.0/target.flac",
+    ]
+    assert {clip.audio.duration_seconds for clip in take.clips} == {0.5}
+    assert {clip.level for clip in take.clips} == {Level(-6.0, -9.0)}
+    with pytest.raises(
+        StorageError,
+        match=r"expected a take on this machine, got one at 's3://.*': its clips are read as any "
+        "others, take.folder is its URL",
+    ):
+        _ = take.path

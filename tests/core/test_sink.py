@@ -80,9 +80,9 @@ def moved(take: Take, clips: list[Clip], folder: Path) -> Take:
     for clip in clips:
         origin = clip.audio.origin
         assert isinstance(origin, FileOrigin)
-        audio = Audio.from_origin(replace(origin, path=folder / origin.path.name), 16_000, None)
+        audio = Audio.from_origin(replace(origin, file=folder / origin.path.name), 16_000, None)
         there.append(replace(clip, audio=audio))
-    return replace(take, path=folder, clips=tuple(there))
+    return replace(take, folder=folder, clips=tuple(there))
 
 
 def log(run: Run, step: int, *, target: int = 0) -> None:

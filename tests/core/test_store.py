@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from earmark.errors import EarmarkWarning, RunFormatError, RunNotFoundError
 from earmark.testing import noise, sine
 from earmark.writer import Writer
 from tests.core.clips import publish
+from tests.core.damage import edit_json
 
 
 def clip(example: str = "utt", role: str = "prediction", step: int = 7, **rest: Any) -> Clip:
@@ -344,3 +346,51 @@ def test_sounds_too_long_for_one_block_are_read_whole(tmp_path: Path) -> None:
     (found,) = open_run(tmp_path).clips()
 
     np.testing.assert_allclose(found.audio.samples, samples, atol=6e-8)
+
+
+# --- very many clips
+
+
+def test_what_has_been_shown_is_let_go(run: Path) -> None:
+    """Going through a run keeps no more than a step of it in memory."""
+    shown = [weakref.ref(each.audio) for each in open_run(run).clips()]
+    assert sum(each() is not None for each in shown) == 0
+
+    rows = open_run(run).clips()
+    first = weakref.ref(next(rows).audio)
+    assert {next(rows).step for _ in range(8)} == {100, 200, 300}
+    assert first() is None
+
+
+def test_one_step_is_read_by_its_name(run: Path) -> None:
+    """Takes of other steps are not looked at, however damaged they are."""
+    lose_index(run)
+    for file in run.glob("takes/00000[13]00.*/metadata.jsonl"):
+        file.write_text("{")
+
+    assert len(list(open_run(run).clips(step=200))) == 4
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../secret.flac", "/etc/passwd", "..", "", "a/b.flac", "a\\b.flac", "C:x", None]
+)
+def test_no_sound_is_looked_for_outside_its_take(run: Path, name: str | None) -> None:
+    """A damaged or hostile record leads nowhere: its take is passed over, and that is told."""
+    lose_index(run)
+    file = next(run.glob("takes/00000200.*")) / "metadata.jsonl"
+    edit_json(file, lambda record: record | {"file_name": name})
+
+    with pytest.warns(
+        EarmarkWarning,
+        match=r"expected the name of a file beside it, got .*, in the take 00000200\..* at '.*': "
+        "earmark check says what is damaged",
+    ):
+        assert {each.step for each in open_run(run).clips(example="b")} == {100, 300}
+
+
+def test_a_clip_without_an_epoch_is_in_none(tmp_path: Path) -> None:
+    """What stands for no epoch in a record is no epoch to ask for."""
+    Writer(tmp_path).publish(7, [clip()])
+
+    assert [each.epoch for each in open_run(tmp_path).clips()] == [None]
+    assert list(open_run(tmp_path).clips(epoch=-1)) == []

@@ -13,9 +13,10 @@ import soundfile
 import earmark
 from earmark import Audio
 from earmark.errors import ArgumentError
+from earmark.records import read_records
 from earmark.samples import Samples
 from earmark.schema import LINKED, METRIC, STORED
-from earmark.store import open_run, read_records
+from earmark.store import open_run
 from earmark.testing import noise, silence, sine
 from earmark.writer import Writer
 from tests.core.clips import clip, publish, records_in, stored
