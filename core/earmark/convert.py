@@ -20,17 +20,16 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.blocks import Blocks
 from earmark.errors import AudioTypeError, EarmarkError, ShapeError, shown
 from earmark.lengths import checked_hop, num_frames
 from earmark.rate import checked_rate, is_rate
 from earmark.samples import (
     Layout,
     Samples,
-    bfloat16_to_float32,
     check_dtype,
     frames_first,
     resolve_layout,
-    to_float32,
 )
 
 Buffer = NDArray[np.uint8]
@@ -238,25 +237,14 @@ def read(found: Source) -> Samples:
     wait = found.copy_into(buffer)
     if wait is not None:
         wait()
-    return decode_buffer(buffer, found)
+    return decode_buffer(buffer, found).joined()
 
 
-def decode_buffer(buffer: Buffer, found: Form) -> Samples:
-    """Make samples of a buffer that a source has filled.
-
-    Returns:
-        A new C-contiguous float32 array of shape `(frames, channels)`, full scale 1.0.
-    """
-    raw = buffer[: found.num_bytes]
-    if found.dtype == "bfloat16":
-        samples = bfloat16_to_float32(raw.view(np.uint16))
-    else:
-        samples = to_float32(raw.view(found.dtype))
-    sound = frames_first(samples.reshape(found.shape), found.layout)
-    kept = found.num_frames()
-    if kept is None:
-        return np.ascontiguousarray(sound)
-    return sound[:kept].copy()  # a view would keep the padding alive
+def decode_buffer(buffer: Buffer, found: Form) -> Blocks:
+    """Find the samples, without the padding, in a buffer that a source has filled."""
+    dtype = "uint16" if found.dtype == "bfloat16" else found.dtype
+    raw = buffer[: found.num_bytes].view(dtype).reshape(found.shape)
+    return Blocks(frames_first(raw, found.layout)[: found.num_frames()], found.dtype)
 
 
 def _is_masked(value: object) -> bool:

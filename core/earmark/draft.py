@@ -26,9 +26,10 @@ from earmark.errors import (
     ShapeError,
     shown,
 )
+from earmark.level import measure
 from earmark.memory import MIB, Memory
 from earmark.notices import Notices
-from earmark.origin import ArrayOrigin, frozen
+from earmark.origin import BlocksOrigin
 from earmark.rate import checked_rate
 from earmark.samples import Layout
 
@@ -80,11 +81,12 @@ class Captured:
         return self.size
 
     def to_audio(self) -> Audio:
-        """Make an `Audio` of it: what needs the values happens here."""
+        """Make an `Audio` of it, until the buffer is released: what needs the values is here."""
         if self.wait is not None:
             self.wait()
-        samples = frozen(convert.decode_buffer(self.buffer, self))
-        return Audio.from_origin(ArrayOrigin(samples, self.sample_rate), self.sample_rate, None)
+        blocks = convert.decode_buffer(self.buffer, self)
+        origin = BlocksOrigin(blocks, self.sample_rate)
+        return Audio.from_origin(origin, self.sample_rate, None, measure(blocks))
 
 
 @dataclass(frozen=True, eq=False)

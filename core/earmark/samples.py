@@ -165,7 +165,7 @@ def bfloat16_to_float32(bits: NDArray[np.uint16]) -> Samples:
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
-def frames_first(samples: Samples, layout: Layout) -> Samples:
+def frames_first(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """Return a view of one sound as `(frames, channels)`.
 
     Args:
