@@ -186,8 +186,15 @@ def _imported_by(code: str) -> set[str]:
 
 
 def test_importing_earmark_imports_nothing_heavy() -> None:
-    """`import earmark` imports no torch, fsspec, click, rich or tracker: only itself."""
-    assert _imported_by("import earmark") == {"earmark"}
+    """All of earmark's names import no torch, fsspec, click, rich or tracker: only itself."""
+    assert _imported_by("from earmark import *; Run; open_run; Audio") == {"earmark"}
+
+
+def test_importing_earmark_waits_with_its_modules() -> None:
+    """`import earmark` alone brings not even numpy: each name brings what it needs."""
+    assert _python("-c", "import earmark, sys; print('numpy' in sys.modules)").split() == ["False"]
+    code = "import earmark, sys; earmark.Audio; print('numpy' in sys.modules)"
+    assert _python("-c", code).split() == ["True"]
 
 
 def test_a_heavy_import_would_be_seen() -> None:

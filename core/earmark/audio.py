@@ -19,7 +19,6 @@ from earmark.errors import (
 )
 from earmark.lazy import lazy
 from earmark.level import Level, measure
-from earmark.notebook import player
 from earmark.origin import BytesOrigin, FileOrigin, Origin, RemoteOrigin, digest, origin_of
 from earmark.rate import checked_rate
 from earmark.reference import is_reference
@@ -288,6 +287,8 @@ class Audio:
         return f"Audio({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
+        from earmark.notebook import player  # noqa: PLC0415  # only a notebook draws
+
         url = self.resolve_ref()
         if url is not None:
             return player(url=url, caption=self.caption)

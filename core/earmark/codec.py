@@ -14,7 +14,7 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +24,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from earmark.blocks import Blocks, blocks_of
 from earmark.errors import ArgumentError, AudioFileNotFoundError, DecodeError
 from earmark.samples import Samples
 
 SoundFile: TypeAlias = Path | bytes
 """An encoded sound: a path, or the bytes of a file."""
 
-_BLOCK = 1 << 16
 _FLAC_MAX_CHANNELS = 8
 _FLAC_MAX_RATE = 655_350
 _UNKNOWN_LENGTH = 2**63 - 1
@@ -70,7 +70,13 @@ FLAC_24 = Encoding("FLAC", "PCM_24")
 WAV_FLOAT = Encoding("WAV", "FLOAT")
 
 
-def choose(samples: Samples, sample_rate: int, bit_depth: int | None = None) -> Encoding:
+def choose(
+    samples: Samples | Blocks,
+    sample_rate: int,
+    bit_depth: int | None = None,
+    *,
+    over: bool | None = None,
+) -> Encoding:
     """Choose the smallest encoding that holds the sound.
 
     Args:
@@ -78,6 +84,7 @@ def choose(samples: Samples, sample_rate: int, bit_depth: int | None = None) -> 
         sample_rate: In Hz.
         bit_depth: 16 to round to 16 bits, 24 to always use 24, None for the smallest that holds
             the sound. What FLAC cannot hold is WAV float32 in any case.
+        over: Whether any sample exceeds full scale, where that has been measured.
 
     Raises:
         ArgumentError: If `bit_depth` is none of these.
@@ -87,16 +94,16 @@ def choose(samples: Samples, sample_rate: int, bit_depth: int | None = None) -> 
             f"expected bit_depth to be 16, 24 or None, got {bit_depth!r}: leave it out for the "
             "smallest that holds the sound"
         )
-    if not _flac_holds(samples, sample_rate):
+    if over or not _flac_has(samples, sample_rate) or (over is None and _exceeds(samples)):
         return WAV_FLOAT
     if bit_depth is not None:
         return FLAC_16 if bit_depth == 16 else FLAC_24
     return FLAC_16 if _is_pcm(samples, 16) else FLAC_24
 
 
-def choose_exact(samples: Samples, sample_rate: int) -> Encoding:
+def choose_exact(samples: Samples | Blocks, sample_rate: int) -> Encoding:
     """Choose the smallest encoding that gives back equal float32 samples (NaN as NaN)."""
-    if _flac_holds(samples, sample_rate):
+    if _flac_has(samples, sample_rate) and not _exceeds(samples):
         if _is_pcm(samples, 16):
             return FLAC_16
         if _is_pcm(samples, 24):
@@ -104,30 +111,30 @@ def choose_exact(samples: Samples, sample_rate: int) -> Encoding:
     return WAV_FLOAT
 
 
-def _flac_holds(samples: Samples, sample_rate: int) -> bool:
+def _flac_has(samples: Samples | Blocks, sample_rate: int) -> bool:
     # FLAC's header has 16 bits for a rate in Hz, or for one in tens of Hz.
     rate_fits = sample_rate < 1 << 16 or (sample_rate % 10 == 0 and sample_rate <= _FLAC_MAX_RATE)
-    if not rate_fits or samples.shape[1] > _FLAC_MAX_CHANNELS:
-        return False
-    return all(bool(np.all(np.abs(block) <= 1)) for block in _blocks(samples))
+    return rate_fits and samples.shape[1] <= _FLAC_MAX_CHANNELS
 
 
-def _is_pcm(samples: Samples, bits: int) -> bool:
+def _exceeds(samples: Samples | Blocks) -> bool:
+    """Whether any sample is over full scale, or not a number."""
+    with np.errstate(invalid="ignore"):  # as of NaN
+        return not all(block.max() <= 1 and block.min() >= -1 for block in blocks_of(samples))
+
+
+def _is_pcm(samples: Samples | Blocks, bits: int) -> bool:
     scale = np.float32(1 << (bits - 1))
-    for block in _blocks(samples):
+    for block in blocks_of(samples):
         scaled = block * scale
-        if not np.array_equal(scaled, np.rint(scaled)) or scaled.max(initial=0) >= scale:
+        if not np.array_equal(scaled, np.rint(scaled)) or scaled.max() >= scale:
             return False
     return True
 
 
-def _blocks(samples: Samples) -> list[Samples]:
-    return [samples[start : start + _BLOCK] for start in range(0, len(samples), _BLOCK)]
-
-
 def encode(
     file: BinaryIO | str | os.PathLike[str],
-    samples: Samples,
+    samples: Samples | Blocks,
     sample_rate: int,
     encoding: Encoding,
 ) -> None:
@@ -147,16 +154,29 @@ def encode(
         format=encoding.format,
         subtype=encoding.subtype,
     ) as out:
-        for block in _blocks(samples):
-            out.write(block if encoding == WAV_FLOAT else _quantise(block, encoding))
+        rounded = blocks_of(samples) if encoding == WAV_FLOAT else _rounded(samples, encoding)
+        for block in rounded:
+            out.write(block)
 
 
-def _quantise(block: Samples, encoding: Encoding) -> NDArray[np.int32] | NDArray[np.int16]:
-    bits = 16 if encoding == FLAC_16 else 24
-    scale = 1 << (bits - 1)
-    rounded = np.rint(block.astype(np.float64) * scale).clip(-scale, scale - 1)
-    # libsndfile takes the upper bits of an int32: shifted up, they arrive as they are.
-    return rounded.astype(np.int16) if bits == 16 else rounded.astype(np.int32) << 8
+def _rounded(samples: Samples | Blocks, encoding: Encoding) -> Iterator[NDArray[Any]]:
+    """Round each block to the nearest integers, in memory that the next one uses again."""
+    scale = 1 << (15 if encoding == FLAC_16 else 23)
+    # libsndfile takes the upper bits of an int32: moved up, those of 24 arrive as they are.
+    dtype, up = (np.int16, 1) if encoding == FLAC_16 else (np.int32, 256)
+    scratch, integers = np.empty(0, np.float32), np.empty(0, dtype)
+    for block in blocks_of(samples):
+        if block.size > scratch.size:
+            scratch, integers = np.empty(block.size, np.float32), np.empty(block.size, dtype)
+        scaled = scratch[: block.size].reshape(block.shape)
+        # float32 is exact here: powers of two scale, and what is rounded has 24 bits at most.
+        np.multiply(block, np.float32(scale), out=scaled)
+        np.rint(scaled, out=scaled)
+        np.clip(scaled, -scale, scale - 1, out=scaled)
+        np.multiply(scaled, np.float32(up), out=scaled)
+        rounded = integers[: block.size].reshape(block.shape)
+        np.copyto(rounded, scaled, casting="unsafe")
+        yield rounded
 
 
 def encode_exact(samples: Samples, sample_rate: int) -> bytes:

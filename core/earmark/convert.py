@@ -20,21 +20,24 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.blocks import Blocks
 from earmark.errors import AudioTypeError, EarmarkError, ShapeError, shown
 from earmark.lengths import checked_hop, num_frames
 from earmark.rate import checked_rate, is_rate
 from earmark.samples import (
     Layout,
     Samples,
-    bfloat16_to_float32,
     check_dtype,
+    dtype_name,
     frames_first,
     resolve_layout,
-    to_float32,
 )
 
 Buffer = NDArray[np.uint8]
 """One-dimensional memory that a source copies itself into."""
+
+Allocate = Callable[[int], Buffer]
+"""Makes a buffer of so many bytes."""
 
 Wait = Callable[[], None]
 """Waits until a copy is complete."""
@@ -82,13 +85,22 @@ class Source(Form, Protocol):
         """In Hz, where the value carries it."""
         ...
 
+    @property
+    def allocate(self) -> Allocate:
+        """Makes the kind of memory that it copies itself into best: `pageable`, or pinned."""
+        ...
+
     def copy_into(self, buffer: Buffer) -> Wait | None:
         """Copy the samples, contiguous, as they are; return what to wait for, or nothing."""
         ...
 
 
 class Converter(Protocol):
-    """What a module that converts foreign values offers: two functions."""
+    """What a module that converts foreign values offers: two functions.
+
+    A third one is its own choice: `whole(batch) -> Source | None`, a batch as one source of shape
+    `(batch, ...)`, so that one copy takes all of it.
+    """
 
     def source(self, value: Any, *, layout: Layout | None = None) -> Source:
         """One sound."""
@@ -101,13 +113,18 @@ class Converter(Protocol):
         ...
 
 
+def pageable(num_bytes: int) -> Buffer:
+    """Memory as any other."""
+    return np.empty(num_bytes, np.uint8)
+
+
 def all_frames() -> None:
     """None of the frames is padding, or what was is cut off already."""
 
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """A numpy array, or part of one, that has not been read yet."""
+    """A numpy array, part of one, or a batch, that has not been read yet."""
 
     array: NDArray[Any]
     layout: Layout
@@ -122,12 +139,17 @@ class ArraySource:
     @property
     def dtype(self) -> str:
         """The array's dtype, whatever its byte order."""
-        return self.array.dtype.name
+        return dtype_name(self.array.dtype)
 
     @property
     def num_bytes(self) -> int:
         """The size of the samples."""
         return self.array.nbytes
+
+    @property
+    def allocate(self) -> Allocate:
+        """Memory as any other."""
+        return pageable
 
     def copy_into(self, buffer: Buffer) -> None:
         """Copy the samples, in this machine's byte order."""
@@ -200,6 +222,14 @@ def sources(
     return [_item(array, length, hop_length) for array, length in items]
 
 
+def whole(batch: Any) -> Source | None:
+    """Find out how all sounds of a batch that `sources` has taken are copied at once, if so."""
+    if isinstance(batch, np.ndarray):
+        return ArraySource(np.asarray(batch), "channels_last")
+    offered: Callable[[Any], Source | None] | None = getattr(_converter_of(batch), "whole", None)
+    return None if offered is None else offered(batch)
+
+
 def _item(array: NDArray[Any], length: Any, hop_length: int | None) -> ArraySource | EarmarkError:
     try:
         layout = resolve_layout(array.shape)
@@ -234,29 +264,18 @@ def read(found: Source) -> Samples:
     Returns:
         A new float32 array of shape `(frames, channels)`, full scale 1.0.
     """
-    buffer = np.empty(found.num_bytes, np.uint8)
+    buffer = found.allocate(found.num_bytes)
     wait = found.copy_into(buffer)
     if wait is not None:
         wait()
-    return decode_buffer(buffer, found)
+    return decode_buffer(buffer, found).joined()
 
 
-def decode_buffer(buffer: Buffer, found: Form) -> Samples:
-    """Make samples of a buffer that a source has filled.
-
-    Returns:
-        A new C-contiguous float32 array of shape `(frames, channels)`, full scale 1.0.
-    """
-    raw = buffer[: found.num_bytes]
-    if found.dtype == "bfloat16":
-        samples = bfloat16_to_float32(raw.view(np.uint16))
-    else:
-        samples = to_float32(raw.view(found.dtype))
-    sound = frames_first(samples.reshape(found.shape), found.layout)
-    kept = found.num_frames()
-    if kept is None:
-        return np.ascontiguousarray(sound)
-    return sound[:kept].copy()  # a view would keep the padding alive
+def decode_buffer(buffer: Buffer, found: Form) -> Blocks:
+    """Find the samples, without the padding, in a buffer that a source has filled."""
+    dtype = "uint16" if found.dtype == "bfloat16" else found.dtype
+    raw = buffer[: found.num_bytes].view(dtype).reshape(found.shape)
+    return Blocks(frames_first(raw, found.layout)[: found.num_frames()], found.dtype)
 
 
 def _is_masked(value: object) -> bool:
@@ -267,7 +286,7 @@ def _is_masked(value: object) -> bool:
 def _check_array(array: NDArray[Any]) -> None:
     if _is_masked(array):
         raise AudioTypeError(_MASKED)
-    check_dtype(array.dtype.name)
+    check_dtype(dtype_name(array.dtype))
 
 
 def _array_of(listed: Sequence[Any]) -> NDArray[Any]:

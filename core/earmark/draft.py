@@ -6,16 +6,18 @@ dtype; give it its place; copy its samples.
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
 from earmark import convert
 from earmark.audio import Audio
-from earmark.convert import Buffer, Source, Wait
+from earmark.captured import Captured, Loan
+from earmark.convert import Source
 from earmark.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -26,9 +28,8 @@ from earmark.errors import (
     ShapeError,
     shown,
 )
-from earmark.memory import MIB, Memory
+from earmark.memory import Memory
 from earmark.notices import Notices
-from earmark.origin import ArrayOrigin, frozen
 from earmark.rate import checked_rate
 from earmark.samples import Layout
 
@@ -36,58 +37,7 @@ PerRole: TypeAlias = Any
 """One value for all roles, or a mapping from role to value."""
 
 
-@dataclass(frozen=True, eq=False)
-class Captured:
-    """A sound that has been copied, in its own dtype and layout.
-
-    It holds no source: that may be one sound of a batch, which would stay alive with it.
-    """
-
-    buffer: Buffer
-    wait: Wait | None
-    sample_rate: int
-    size: int
-    shape: tuple[int, ...]
-    dtype: str
-    layout: Layout
-    num_frames: Callable[[], int | None]
-
-    @classmethod
-    def of(cls, source: Source, sample_rate: int, memory: Memory) -> Captured:
-        """Copy a sound.
-
-        Raises:
-            PendingFullError: If there is no room for the copy.
-        """
-        buffer = memory.acquire(source.num_bytes)
-        if buffer is None:
-            raise PendingFullError(
-                f"expected room for {source.num_bytes / MIB:.1f} MiB more, got "
-                f"{memory.in_use / MIB:.1f} MiB that are still waiting to be published: log less "
-                "often, or pass a larger max_pending_mib"
-            )
-        try:
-            wait = source.copy_into(buffer[: source.num_bytes])
-        except BaseException:
-            memory.release(buffer)
-            raise
-        form = (source.shape, source.dtype, source.layout, source.num_frames)
-        return cls(buffer, wait, sample_rate, source.num_bytes, *form)
-
-    @property
-    def num_bytes(self) -> int:
-        """The size of the samples; the buffer may be larger."""
-        return self.size
-
-    def to_audio(self) -> Audio:
-        """Make an `Audio` of it: what needs the values happens here."""
-        if self.wait is not None:
-            self.wait()
-        samples = frozen(convert.decode_buffer(self.buffer, self))
-        return Audio.from_origin(ArrayOrigin(samples, self.sample_rate), self.sample_rate, None)
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Entry:
     """A clip to be: a sound that nobody has looked into yet, in its place."""
 
@@ -96,6 +46,26 @@ class Entry:
     role: str
     caption: str
     metrics: Mapping[str, Any]
+
+
+@dataclass
+class _Column:
+    """One role of a batch."""
+
+    batch: Any
+    rate: int | None
+    sounds: Sequence[Any]
+
+    def copy(self, memory: Memory) -> list[Loan]:
+        """Copy all sounds at once, if that is possible, and say what then has to be let go."""
+        if self.rate is None or isinstance(self.batch, list | tuple):
+            return []
+        whole = convert.whole(self.batch)
+        copied = None if whole is None else Captured.all_of(self.sounds, whole, self.rate, memory)
+        if copied is None:
+            return []
+        loan, self.sounds = copied
+        return [loan]
 
 
 @dataclass
@@ -108,8 +78,9 @@ class Draft:
         tag: What logs them.
         notices: Who is told of a sound that cannot be logged.
         memory: Where sounds are copied to.
-        next_example: The number of the next example that has no identity of its own.
-        prefix: What stands before such a number.
+        prefix: What stands before the number of an example that has no identity of its own.
+        numbers: Such numbers.
+        publish: Takes a part of the draft when there is no room for more of it.
         void: Whether to take nothing in, since nothing would come of it.
     """
 
@@ -118,8 +89,9 @@ class Draft:
     tag: str
     notices: Notices
     memory: Memory
-    next_example: int = 0
     prefix: str = ""
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    publish: Callable[[Draft], None] | None = None
     void: bool = False
     entries: list[Entry] = field(default_factory=list)
 
@@ -171,29 +143,55 @@ class Draft:
                 for key, values in _checked_metrics(metrics).items()
             }
             count = _common_length(
-                {role: column for role, (column, _) in columns.items()}
+                {role: column.sounds for role, column in columns.items()}
                 | {"captions": texts, "examples": names}
                 | {f"metrics[{key!r}]": values for key, values in numbers.items()}
             )
-            for position in range(count) if picked is None else picked:
-                with self._guard("example", f"example {position} of a batch at step {self.step}"):
-                    name, caption = self._name(_at(names, position)), _at(texts, position)
-                    row = {key: _at(values, position) for key, values in numbers.items()}
-                    for role, (column, rate) in columns.items():
-                        with self._guard(role, self._lost(name, role)):
-                            take_in = partial(_captured, column[position], rate, self.memory)
-                            self._add(take_in, name, role, caption, row)
+            with self._copied(columns if picked is None else {}):
+                for position in range(count) if picked is None else picked:
+                    lost = f"example {position} of a batch at step {self.step}"
+                    with self._guard("example", lost):
+                        name, caption = self._name(_at(names, position)), _at(texts, position)
+                        row = {key: _at(values, position) for key, values in numbers.items()}
+                        self._add_row(columns, position, name, caption, row)
 
     def _columns(
         self, sounds: Mapping[str, Any], sample_rate: PerRole, lengths: PerRole, hop: int | None
-    ) -> dict[str, tuple[Sequence[Any], int | None]]:
-        columns: dict[str, tuple[Sequence[Any], int | None]] = {}
+    ) -> dict[str, _Column]:
+        columns: dict[str, _Column] = {}
         for role, batch in sounds.items():
             with self._guard(role, f"the {role} of a batch at step {self.step}"):
                 waveforms, own_rate = convert.unpair(batch)
                 rate = _agreed_rate(own_rate, _of_role(sample_rate, role))
-                columns[role] = _column(waveforms, _of_role(lengths, role), hop), rate
+                found = _found(waveforms, _of_role(lengths, role), hop)
+                columns[role] = _Column(waveforms, rate, found)
         return columns
+
+    @contextmanager
+    def _copied(self, columns: Mapping[str, _Column]) -> Generator[None]:
+        """Copy the columns that one copy takes; what is not added of them is not kept."""
+        loans: list[Loan] = []
+        try:
+            for role, column in columns.items():
+                with self._guard(role, f"the {role} of a batch at step {self.step}"):
+                    loans += column.copy(self.memory)
+            yield
+        finally:
+            for loan in loans:
+                loan.let_go()
+
+    def _add_row(
+        self,
+        columns: Mapping[str, _Column],
+        position: int,
+        name: str,
+        caption: str | None,
+        metrics: Mapping[str, Any],
+    ) -> None:
+        for role, column in columns.items():
+            with self._guard(role, self._lost(name, role)):
+                take_in = partial(_captured, column.sounds[position], column.rate, self.memory)
+                self._add(take_in, name, role, caption, metrics)
 
     def _add(
         self,
@@ -204,10 +202,24 @@ class Draft:
         metrics: Mapping[str, Any],
     ) -> None:
         role, text = _checked_role(role), _checked_text(caption)
-        sound = take_in()  # last, since a sound that is then refused would keep its memory
+        try:
+            sound = take_in()  # last, since a sound that is then refused would keep its memory
+        except PendingFullError:
+            if not self._publish_part():
+                raise
+            sound = take_in()
         if caption is None and isinstance(sound, Audio):
             text = sound.caption or ""
         self.entries.append(Entry(sound, example, role, text, metrics))
+
+    def _publish_part(self) -> bool:
+        """Have what is here published as a take of its own, and say whether that makes room."""
+        # A take that is larger than all room would wait for itself.
+        if self.publish is None or not any(isinstance(e.sound, Captured) for e in self.entries):
+            return False
+        part, self.entries = replace(self), []
+        self.publish(part)
+        return True
 
     def release(self) -> None:
         """Give the memory of all sounds back."""
@@ -217,7 +229,7 @@ class Draft:
     def give_back(self, entry: Entry) -> None:
         """Give the memory of one sound back."""
         if isinstance(entry.sound, Captured):
-            self.memory.release(entry.sound.buffer)
+            entry.sound.loan.let_go()
 
     def _lost(self, example: str, role: str) -> str:
         return f"the {role} of example {example!r} at step {self.step}"
@@ -227,22 +239,30 @@ class Draft:
 
     def _name(self, example: Any) -> str:
         if example is None:
-            example = f"{self.prefix}{self.next_example}"
-            self.next_example += 1
+            example = f"{self.prefix}{next(self.numbers)}"
         return example if isinstance(example, str) else str(_plain_identity(example))
 
 
 def _captured(
     sound: Any, sample_rate: Any, memory: Memory, layout: Layout | None = None
 ) -> Captured | Audio:
-    if isinstance(sound, EarmarkError):
-        raise sound
-    encoded = isinstance(sound, str | os.PathLike | bytes | bytearray | memoryview)
-    if encoded or isinstance(sound, Audio) or hasattr(sound, "read"):
-        return Audio(sound, sample_rate)
-    waveform, own_rate = convert.unpair(sound)
-    source = waveform if _is_source(waveform) else convert.source(waveform, layout=layout)
-    rate = _agreed_rate(own_rate or source.sample_rate, sample_rate)
+    source: Source
+    if isinstance(sound, Captured):
+        sound.loan.hold()
+        return sound
+    if hasattr(sound, "copy_into"):
+        source, known = sound, sound.sample_rate
+    else:
+        if isinstance(sound, EarmarkError):
+            raise sound
+        encoded = isinstance(sound, str | os.PathLike | bytes | bytearray | memoryview)
+        if encoded or isinstance(sound, Audio) or hasattr(sound, "read"):
+            return Audio(sound, sample_rate)
+        waveform, own_rate = convert.unpair(sound)
+        given = hasattr(waveform, "copy_into")
+        source = waveform if given else convert.source(waveform, layout=layout)
+        known = own_rate or source.sample_rate
+    rate = _agreed_rate(known, sample_rate)
     if rate is None:
         raise SampleRateError(
             "expected a sample rate in Hz beside raw samples, got none: pass sample_rate=16000, or "
@@ -263,11 +283,7 @@ def _agreed_rate(known: int | None, given: Any) -> int | None:
     return rate
 
 
-def _is_source(value: Any) -> bool:
-    return hasattr(value, "copy_into") and hasattr(value, "num_bytes")
-
-
-def _column(batch: Any, lengths: Any, hop_length: int | None) -> Sequence[Any]:
+def _found(batch: Any, lengths: Any, hop_length: int | None) -> Sequence[Any]:
     if not isinstance(batch, list | tuple):
         return convert.sources(batch, lengths=lengths, hop_length=hop_length)
     if lengths is not None:
@@ -304,7 +320,7 @@ def _of_role(value: PerRole, role: str) -> Any:
 
 
 def _at(values: Any, position: int) -> Any:
-    return values if _is_single(values) else values[position]
+    return values[position] if isinstance(values, list) else values
 
 
 def _is_single(value: Any) -> bool:

@@ -14,6 +14,7 @@ EarmarkError
 ├── StorageError             OSError             a run that cannot be written, or read at its URL
 ├── UnknownSinkError         LookupError         a sink nobody has heard of
 ├── PendingFullError         MemoryError         no room for a clip to wait until it is published
+├── GraphCaptureError        RuntimeError        a call while a CUDA graph is being captured
 └── MissingDependencyError   ImportError         an optional package, with the line that installs it
 
 EarmarkWarning               UserWarning         what could not be logged, while training goes on
@@ -90,6 +91,10 @@ class UnknownSinkError(EarmarkError, LookupError):
 
 class PendingFullError(EarmarkError, MemoryError):
     """No room for a clip to wait in until it is published, and waiting did not help."""
+
+
+class GraphCaptureError(EarmarkError, RuntimeError):
+    """A call while a CUDA graph is captured, of which a copy would become a part."""
 
 
 class MissingDependencyError(EarmarkError, ImportError):

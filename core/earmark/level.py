@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from earmark.blocks import Blocks, blocks_of
 from earmark.samples import Samples
-
-_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def measure(samples: Samples) -> Level:
+def measure(samples: Samples | Blocks) -> Level:
     """Meter one sound, in blocks, so that memory stays flat.
 
     Args:
@@ -55,21 +54,27 @@ def measure(samples: Samples) -> Level:
     Returns:
         The level of the sound as it is stored, with non-finite samples taken as 0.
     """
-    peak, energy, num_over, num_nonfinite = 0.0, 0.0, 0, 0
-    for start in range(0, len(samples), _BLOCK):
-        block = samples[start : start + _BLOCK]
-        magnitude = np.abs(block, dtype=np.float32)
-        finite = np.isfinite(magnitude)
-        if not finite.all():
+    peak, energy, size, num_over, num_nonfinite = 0.0, 0.0, 0, 0, 0
+    for block in blocks_of(samples):
+        block_peak, sound = _peak(block), block
+        if not math.isfinite(block_peak):
+            finite = np.isfinite(block)
             num_nonfinite += int(finite.size - np.count_nonzero(finite))
-            magnitude[~finite] = 0
-        block_peak = float(magnitude.max(initial=0.0))
+            sound = np.where(finite, block, np.float32(0))
+            block_peak = _peak(sound)
         if block_peak > 1:
-            num_over += int(np.count_nonzero(magnitude > 1))
-        peak = max(peak, block_peak)
-        energy += float(np.sum(np.square(magnitude, dtype=np.float64)))
-    rms = math.sqrt(energy / samples.size) if samples.size else 0.0
+            num_over += int(np.count_nonzero(np.abs(sound) > 1))
+        peak, size = max(peak, block_peak), size + block.size
+        energy += float(np.square(sound, dtype=np.float64).sum())
+    rms = math.sqrt(energy / size) if size else 0.0
     return Level(_dbfs(peak), _dbfs(rms), num_over, num_nonfinite)
+
+
+def _peak(block: Samples) -> float:
+    """The largest magnitude; not finite if any sample is not."""
+    with np.errstate(invalid="ignore"):  # as of NaN
+        highest, lowest = float(block.max()), float(block.min())
+    return highest if math.isnan(highest) else max(highest, -lowest)
 
 
 def _dbfs(amplitude: float) -> float:

@@ -7,9 +7,7 @@ import threading
 import time
 from collections import defaultdict
 
-import numpy as np
-
-from earmark.convert import Buffer
+from earmark.convert import Allocate, Buffer, pageable
 from earmark.worker import on_a_worker
 
 MIB = 1 << 20
@@ -33,7 +31,7 @@ class Memory:
         self._pid = os.getpid()
         # Re-entrant: a signal handler may log while the thread that it interrupts is in here.
         self._room = threading.Condition(threading.RLock())
-        self._free: defaultdict[int, list[Buffer]] = defaultdict(list)
+        self._free: defaultdict[tuple[Allocate, int], list[Buffer]] = defaultdict(list)
         self._in_use = 0
         self._kept = 0
         self._patience = self._max_wait
@@ -56,12 +54,21 @@ class Memory:
             self._room.notify_all()
 
     @property
+    def limit(self) -> int:
+        """How many bytes may be in use at once."""
+        return self._limit
+
+    @property
     def in_use(self) -> int:
         """How many bytes are waiting to be published."""
         return self._in_use
 
-    def acquire(self, num_bytes: int) -> Buffer | None:
+    def acquire(self, num_bytes: int, allocate: Allocate = pageable) -> Buffer | None:
         """Hand out a buffer of at least so many bytes, waiting for room if that helps.
+
+        Args:
+            num_bytes: How many.
+            allocate: Makes such memory, of which each kind is kept apart and all is counted.
 
         Returns:
             The buffer, to be given back to `release`; `None` if there is no room.
@@ -72,24 +79,24 @@ class Memory:
             if not self._has_room(size) and not self._wait_for(size):
                 return None
             self._in_use += size
-            free = self._free[size]
+            free = self._free[allocate, size]
             if free:
                 self._kept -= size
                 return free.pop()
             self._forget()
         try:
-            return np.empty(size, np.uint8)
-        except MemoryError:
+            return allocate(size)
+        except BaseException:
             self._free_up(size)
             raise
 
-    def release(self, buffer: Buffer) -> None:
-        """Take a buffer back."""
+    def release(self, buffer: Buffer, allocate: Allocate = pageable) -> None:
+        """Take a buffer back, to the kind of memory that it was acquired as."""
         self._check_fork()
         with self._room:
             self._free_up(buffer.nbytes)
             if self._in_use + self._kept + buffer.nbytes <= self._limit:
-                self._free[buffer.nbytes].append(buffer)
+                self._free[allocate, buffer.nbytes].append(buffer)
                 self._kept += buffer.nbytes
 
     def _free_up(self, size: int) -> None:
@@ -121,10 +128,9 @@ class Memory:
 
     def _forget(self) -> None:
         # Buffers of sizes that are no longer asked for make way.
-        for kept in list(self._free):
-            while self._free[kept] and self._in_use + self._kept > self._limit:
-                self._free[kept].pop()
-                self._kept -= kept
+        for kind in list(self._free):
+            while self._free[kind] and self._in_use + self._kept > self._limit:
+                self._kept -= self._free[kind].pop().nbytes
 
 
 def _size_class(num_bytes: int) -> int:

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from earmark import convert
+from earmark.blocks import Blocks, blocks_of
 from earmark.codec import Header, decode, read_header
 from earmark.errors import AudioFileNotFoundError, AudioTypeError, DecodeError, SampleRateError
 from earmark.lazy import lazy
@@ -54,6 +55,23 @@ class ArrayOrigin:
     def read(self) -> Samples:
         """The samples themselves."""
         return frozen(self.samples)  # a copied or unpickled array is writable again
+
+
+@dataclass(frozen=True, eq=False)
+class BlocksOrigin:
+    """Samples as they were logged, in memory that is lent until the sound is published."""
+
+    blocks: Blocks
+    sample_rate: int
+
+    @property
+    def header(self) -> Header:
+        """What the shape says."""
+        return Header(self.sample_rate, *self.blocks.shape, "ARRAY", "FLOAT")
+
+    def read(self) -> Samples:
+        """A copy, which outlives the memory."""
+        return frozen(self.blocks.joined())
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +262,7 @@ def frozen(samples: Samples) -> Samples:
     return samples
 
 
-def digest(samples: Samples) -> str:
+def digest(samples: Samples | Blocks) -> str:
     """Name one sound by its content: equal samples have equal digests, however they are stored.
 
     Args:
@@ -253,9 +271,10 @@ def digest(samples: Samples) -> str:
     Returns:
         A SHA-256 in hexadecimal.
     """
-    with np.errstate(all="ignore"):
-        canonical = samples + np.float32(0)
-    canonical[np.isnan(canonical)] = np.nan
-    content = hashlib.sha256(repr(canonical.shape).encode())
-    content.update(np.ascontiguousarray(canonical, dtype="<f4").data)
+    content = hashlib.sha256(repr(samples.shape).encode())
+    for block in blocks_of(samples):
+        with np.errstate(all="ignore"):
+            canonical = block + np.float32(0)
+        canonical[np.isnan(canonical)] = np.nan
+        content.update(np.ascontiguousarray(canonical, dtype="<f4").data)
     return content.hexdigest()

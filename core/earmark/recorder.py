@@ -153,12 +153,12 @@ class Recorder:
 
     def _clips(self, draft: Draft) -> Iterator[Clip]:
         while draft.entries:
-            entry, made = draft.entries.pop(0), list[Clip]()
+            entry, made = draft.entries[0], list[Clip]()
             lost = f"the {entry.role} of example {entry.example!r} at step {draft.step}"
             with self._notices.guard((draft.tag, entry.role), lost):
                 made.append(_clip_of(entry, draft))
-            draft.give_back(entry)
             yield from made
+            draft.give_back(draft.entries.pop(0))  # after it is encoded: it was not copied again
 
     def _tell_of_replay(self, writer: Writer, take: Take) -> None:
         logged = {clip.key for clip in take.clips}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import sys
 import weakref
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
@@ -107,7 +108,7 @@ class Run:
         self._notices = Notices(strict=strict)
         self._granted: Position | None = None  # where `due` last said yes
         self._last: Position | None = None  # where it had, when a take was last logged
-        self._examples: dict[str, tuple[int, int]] = {}
+        self._numbers: dict[tuple[str, int], Iterator[int]] = {}
         self._memory = Memory(
             int(checked_positive("max_pending_mib", max_pending_mib) * MIB),
             checked_positive("max_wait_seconds", max_wait_seconds),
@@ -292,18 +293,25 @@ class Run:
 
     def _placed(self, step: Any, epoch: Any, tag: Any) -> Draft:
         place, passed = checked_place(step, epoch)
-        known_step, count = self._examples.get(checked_tag(tag), (place, 0))
-        first = count if known_step == place else 0
+        numbers = self._numbers_of(checked_tag(tag), place)
         # Ranks that number their examples must not give two of them one name.
         prefix = rank_prefix(self._job.rank)
-        return Draft(place, passed, tag, self._notices, self._memory, first, prefix)
+        common = (self._notices, self._memory)
+        return Draft(place, passed, tag, *common, prefix, numbers, self.submit)
+
+    def _numbers_of(self, tag: str, step: int) -> Iterator[int]:
+        """The numbers that all drafts of one step and tag share, from whichever thread."""
+        numbers = self._numbers.setdefault((tag, step), itertools.count())
+        for other in list(self._numbers):
+            if other[0] == tag and other[1] != step:  # a step that is logged again starts anew
+                self._numbers.pop(other, None)
+        return numbers
 
     def submit(self, draft: Draft) -> None:
         """Publish a draft, unless nothing was added to it."""
         if self._recorder is None or draft.void:
             draft.release()
             return
-        self._examples[draft.tag] = (draft.step, draft.next_example)
         if draft.entries:
             self._last = self._granted
             self._recorder.submit(draft)

@@ -6,6 +6,7 @@ training thread can refuse what is not a sound without reading it.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -31,6 +32,12 @@ _SHAPES: dict[Layout, str] = {
     "channels_last": "(frames,) or (frames, channels)",
     "channels_first": "(T,) or (C, T)",
 }
+
+
+@functools.lru_cache(maxsize=64)
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """The name of a dtype, which numpy puts together anew each time that it is asked."""
+    return dtype.name
 
 
 def check_dtype(dtype: str) -> None:
@@ -149,7 +156,7 @@ def to_float32(array: NDArray[Any]) -> Samples:
     Raises:
         AudioTypeError: If the dtype has no full scale.
     """
-    name = array.dtype.name
+    name = dtype_name(array.dtype)
     check_dtype(name)
     with np.errstate(all="ignore"):
         samples = np.array(array, dtype=np.float32, order="C", copy=True)
@@ -165,7 +172,7 @@ def bfloat16_to_float32(bits: NDArray[np.uint16]) -> Samples:
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
-def frames_first(samples: Samples, layout: Layout) -> Samples:
+def frames_first(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """Return a view of one sound as `(frames, channels)`.
 
     Args:

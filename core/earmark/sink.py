@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -41,6 +40,8 @@ class Sink(Protocol):
 
 def sink_names() -> list[str]:
     """The names of all sinks there are, whether their packages are installed or not."""
+    import pkgutil  # noqa: PLC0415  # slow to import, seldom needed
+
     spec = importlib.util.find_spec(_SINKS)
     folders = spec.submodule_search_locations if spec else None
     names = {info.name for info in pkgutil.iter_modules(folders or [])}

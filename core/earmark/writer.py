@@ -17,6 +17,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 import soundfile
 
 from earmark.audio import Audio
+from earmark.blocks import Blocks
 from earmark.clip import Clip, Take, to_record
 from earmark.codec import Header, choose, encode, kept_suffix
 from earmark.disk import (
@@ -52,7 +54,7 @@ from earmark.names import (
     reference_name,
     safe_name,
 )
-from earmark.origin import BytesOrigin, FileOrigin, RemoteOrigin, digest
+from earmark.origin import BlocksOrigin, BytesOrigin, FileOrigin, RemoteOrigin, digest
 from earmark.records import read_records
 from earmark.store import take_names
 from earmark.version import __version__
@@ -149,13 +151,14 @@ class Writer:
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         stored: list[dict[str, Any]] = []
         links: list[dict[str, Any]] = []
+        taken: set[str] = set()
         for clip in clips:
             if isinstance(clip.audio.origin, RemoteOrigin):
                 links.append(_link_to_url(clip))
             elif clip.role in STORED_ONCE:
                 links.append(self._link_to_reference(clip))
             else:
-                stem = _free_stem(folder, f"{safe_name(clip.example)}.{safe_name(clip.role)}")
+                stem = _free_stem(taken, f"{safe_name(clip.example)}.{safe_name(clip.role)}")
                 stored.append(self._write_sound(folder, stem, clip))
         if links:
             write_durably(folder / LINKS, json_lines(links))
@@ -164,7 +167,7 @@ class Writer:
         return stored, links
 
     def _link_to_reference(self, clip: Clip) -> dict[str, Any]:
-        content = f"{digest(clip.audio.samples)}@{clip.audio.sample_rate}"
+        content = f"{digest(_samples(clip.audio))}@{clip.audio.sample_rate}"
         name = reference_name(clip.example, clip.role, hashlib.sha256(content.encode()).hexdigest())
         if name not in self._references:
             self._references[name] = self._stored_reference(name, clip)
@@ -233,15 +236,20 @@ def _kept(audio: Audio) -> tuple[bytes, Header, str] | None:
 
 
 def _encoded(clip: Clip, bit_depth: int | None) -> tuple[memoryview, Header, str]:
-    samples, rate = clip.audio.samples, clip.audio.sample_rate
+    samples, rate = _samples(clip.audio), clip.audio.sample_rate
     if clip.level.num_nonfinite:
-        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    encoding = choose(samples, rate, bit_depth)
+        samples = replace(samples, finite=True)
+    encoding = choose(samples, rate, bit_depth, over=clip.level.num_over > 0)
     # In memory first: libsndfile passes over a disk that fills up while it writes the last block.
     buffer = io.BytesIO()
     encode(buffer, samples, rate, encoding)
-    header = Header(rate, len(samples), samples.shape[1], encoding.format, encoding.subtype)
+    header = Header(rate, *samples.shape, encoding.format, encoding.subtype)
     return buffer.getbuffer(), header, encoding.suffix
+
+
+def _samples(audio: Audio) -> Blocks:
+    origin = audio.origin
+    return origin.blocks if isinstance(origin, BlocksOrigin) else Blocks(audio.samples)
 
 
 def _link_to_url(clip: Clip) -> dict[str, Any]:
@@ -250,12 +258,12 @@ def _link_to_url(clip: Clip) -> dict[str, Any]:
     return link | to_record(clip, unheard, Level(0.0, 0.0))
 
 
-def _free_stem(folder: Path, stem: str) -> str:
-    taken = {path.name.rsplit(".", 1)[0] for path in folder.iterdir()}
+def _free_stem(taken: set[str], stem: str) -> str:
     free, count = stem, 1
     while free in taken:
         count += 1
         free = f"{stem}-{count}"
+    taken.add(free)
     return free
 
 

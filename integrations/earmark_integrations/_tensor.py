@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from earmark.convert import Buffer, Wait
+from earmark.convert import Allocate, Buffer, Wait, pageable
 from earmark.errors import AudioTypeError
 from earmark.samples import Layout, check_dtype
+from earmark_integrations._cuda import check_not_capturing, copy_behind, pinned
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
@@ -62,44 +63,39 @@ class TensorSource:
         """Keep the leading frames: a view, since nothing is read before the copy."""
         return replace(self, tensor=self.tensor.narrow(self.time_axis, 0, frames))
 
+    @property
+    def allocate(self) -> Allocate:
+        """Pinned memory for what comes from a CUDA device, which copies behind into no other."""
+        return pinned(self.tensor.device) if self.tensor.is_cuda else pageable
+
     def copy_into(self, buffer: Buffer) -> Wait | None:
-        """Copy the samples, contiguous, in their own dtype.
-
-        On CUDA the copy is queued on the current stream, behind what computes the samples.
-        """
-        target = torch.from_numpy(buffer[: self.num_bytes]).view(self.tensor.dtype)
-        return start_copy(self.tensor, target.view(self.tensor.shape))
+        """Copy the samples, contiguous, in their own dtype; from a CUDA device, behind."""
+        return start_copy(self.tensor, buffer[: self.num_bytes])
 
 
+@functools.cache
 def dtype_name(dtype: torch.dtype) -> str:
     """Name a dtype as numpy does, for example `"int16"`."""
     return str(dtype).removeprefix("torch.")
 
 
-def start_copy(tensor: torch.Tensor, target: torch.Tensor) -> Wait | None:
+def start_copy(tensor: torch.Tensor, buffer: Buffer) -> Wait | None:
     """Copy a tensor to this machine, without waiting for a CUDA device.
 
     Args:
         tensor: On any device.
-        target: On this machine, of the same shape and dtype.
+        buffer: Of the tensor's size in bytes; pinned, for a tensor on a CUDA device.
 
     Returns:
-        What to wait for before the target is read, or `None` if it holds the values already.
+        What to wait for before the buffer is read, or `None` if it holds the values already.
     """
-    if not tensor.is_cuda:
-        # numpy copies on this thread: torch shares it out, and waits where the cores are busy.
-        np.copyto(_bits(target), _bits(tensor.cpu()))
-        return None
-    target.copy_(tensor, non_blocking=True)
-    # Waiting sleeps: a spin would take a core from training.
-    done = torch.cuda.Event(blocking=True)
-    done.record(torch.cuda.current_stream(tensor.device))
-    return done.synchronize
-
-
-def _bits(tensor: torch.Tensor) -> NDArray[Any]:
-    """View a tensor as integers of its dtype's size: numpy has no bfloat16."""
-    return tensor.resolve_neg().view(_INTEGERS[tensor.element_size()]).numpy()
+    if tensor.is_cuda:
+        return copy_behind(tensor, buffer)
+    # As integers, since numpy has no bfloat16. numpy copies on this thread: torch shares it out,
+    # and waits where the cores are busy.
+    integers = tensor.cpu().resolve_neg().view(_INTEGERS[tensor.element_size()]).numpy()
+    np.copyto(buffer.view(integers.dtype).reshape(integers.shape), integers)
+    return None
 
 
 def checked_tensor(value: Any) -> torch.Tensor:
@@ -107,6 +103,7 @@ def checked_tensor(value: Any) -> torch.Tensor:
 
     Raises:
         AudioTypeError: If it is no dense tensor, or its dtype has no full scale.
+        GraphCaptureError: If a CUDA graph is being captured.
     """
     if not isinstance(value, torch.Tensor):
         raise AudioTypeError(
@@ -117,6 +114,7 @@ def checked_tensor(value: Any) -> torch.Tensor:
     if reason is not None:
         raise AudioTypeError(f"expected a dense tensor of samples, got {reason}")
     check_dtype(dtype_name(value.dtype))
+    check_not_capturing(value)
     return value.detach()
 
 

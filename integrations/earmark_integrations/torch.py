@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from earmark import Audio
-from earmark.convert import Wait, host_lengths, unpair
+from earmark.convert import Wait, host_lengths, pageable, unpair
 from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, ShapeError
 from earmark.lengths import checked_hop, num_frames
 from earmark.samples import Layout, resolve_layout
+from earmark_integrations._cuda import pinned
 from earmark_integrations._tensor import TensorSource, checked_tensor, obstacle, start_copy
 
 Lengths: TypeAlias = torch.Tensor | NDArray[Any] | Sequence[Any] | None
@@ -77,6 +78,13 @@ def sources(
     whole = _whole(value)
     given = _lengths(lengths, len(whole))
     return [_without_padding(one, length, hop) for one, length in zip(whole, given, strict=True)]
+
+
+def whole(value: Any) -> TensorSource | None:
+    """Find out how all sounds of a batch that `sources` has taken are copied at once, if so."""
+    if not isinstance(value, torch.Tensor):
+        return None
+    return TensorSource(checked_tensor(value), "channels_first")
 
 
 def to_audio(
@@ -264,9 +272,11 @@ def _lengths(lengths: Any, count: int) -> list[Any]:
     tensor = _checked_lengths(together, count)
     if tensor.device.type == "cpu":
         return tensor.tolist()
-    pinned = tensor.is_cuda
-    host = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu", pin_memory=pinned)
-    wait = start_copy(tensor, host)
+    num_bytes = tensor.numel() * tensor.element_size()
+    allocate = pinned(tensor.device) if tensor.is_cuda else pageable
+    buffer = allocate(num_bytes)
+    wait = start_copy(tensor, buffer)
+    host = torch.from_numpy(buffer).view(tensor.dtype)
     return [_ArrivingLength(host, index, wait) for index in range(count)]
 
 

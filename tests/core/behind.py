@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from earmark import Run, Take, open_run
-from earmark.convert import Buffer, Wait
+from earmark.convert import Allocate, Buffer, Wait, pageable
 from earmark.samples import Layout, Samples
 from earmark.testing import noise
 
@@ -49,6 +49,11 @@ class GatedSound:
     sample_rate = 16_000
     dtype = "float32"
     layout: Layout = "channels_last"
+
+    @property
+    def allocate(self) -> Allocate:
+        """Memory as any other."""
+        return pageable
 
     def __init__(self, gate: Callable[[], None], samples: Samples | None = None) -> None:
         self._samples = noise() if samples is None else samples

@@ -12,7 +12,17 @@ import pytest
 from numpy.typing import NDArray
 
 from earmark import Audio, convert
-from earmark.convert import ArraySource, host_lengths, read, source, sources, unpair
+from earmark.convert import (
+    Allocate,
+    ArraySource,
+    host_lengths,
+    pageable,
+    read,
+    source,
+    sources,
+    unpair,
+    whole,
+)
 from earmark.errors import (
     ArgumentError,
     AudioTypeError,
@@ -137,6 +147,10 @@ class Tape:
     arrived: bool = False
 
     @property
+    def allocate(self) -> Allocate:
+        return pageable
+
+    @property
     def shape(self) -> tuple[int, ...]:
         return self.data.shape
 
@@ -170,6 +184,16 @@ def test_bfloat16_arrives_as_its_bits() -> None:
     """The dtype that numpy has not is widened from two bytes a sample."""
     bits = (np.array([[0.5, -1.0, 3.0]], np.float32).view(np.uint32) >> 16).astype(np.uint16)
     assert read(Tape("bfloat16", bits)).tolist() == [[0.5], [-1.0], [3.0]]
+
+
+def test_a_batch_is_copied_as_a_whole() -> None:
+    """One copy holds the samples of all sounds, one after the other, whatever the strides."""
+    for batch in (BATCH, BATCH[::-1], BATCH.astype(">i2"), BATCH[:, ::3]):
+        found = whole(batch)
+        assert found is not None
+        buffer = np.zeros(found.num_bytes, np.uint8)
+        assert found.copy_into(buffer) is None
+        assert buffer.view(np.int16).tolist() == batch.ravel().tolist()
 
 
 def test_a_list_of_floats_is_an_array() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import soundfile
 import torch
 
 from earmark import Audio
-from earmark.draft import Captured, Draft
+from earmark.captured import Captured
+from earmark.draft import Draft
 from earmark.errors import EarmarkError
 from earmark.memory import MIB, Memory
 from earmark.notices import Notices
@@ -196,14 +198,14 @@ def test_layouts_may_differ_by_role() -> None:
 
 def test_examples_without_a_name_are_numbered() -> None:
     """Numbers go on over all calls; a name takes no number."""
-    taken = draft(next_example=5)
+    taken = draft(numbers=itertools.count(5))
     taken.add({"prediction": noise(), "target": noise()}, sample_rate=8000)
     taken.add_batch({"prediction": BATCH}, sample_rate=8000)
     taken.add({"prediction": noise()}, sample_rate=8000, example="named")
     taken.add_batch({"prediction": BATCH[:2]}, sample_rate=8000, examples=["x", None])
 
     assert " ".join(entry.example for entry in taken.entries) == "5 5 6 7 8 named x 9"
-    assert taken.next_example == 10
+    assert next(taken.numbers) == 10
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earmark.convert import Buffer
+from earmark.convert import Buffer, pageable
 from earmark.memory import MIB, Memory
 from earmark.worker import Worker
 from tests.core.behind import LONG, run_script, wait_until_waiting
@@ -93,6 +93,29 @@ def test_what_is_kept_for_later_counts_too() -> None:
         del buffer
         alive = {id(each): each.nbytes for ref in ever if (each := ref()) is not None}
         assert sum(alive.values()) <= MIB
+
+
+def test_each_kind_of_memory_is_kept_apart_and_all_is_counted() -> None:
+    """Who asks for pinned memory gets no other, nor does anyone else get that."""
+    made: list[int] = []
+
+    def special(num_bytes: int) -> Buffer:
+        made.append(num_bytes)
+        return pageable(num_bytes)
+
+    memory = Memory(MIB)
+    first = memory.acquire(100_000, special)
+    assert first is not None
+    assert memory.in_use == first.nbytes == sum(made)
+    memory.release(first, special)
+    plain = taken(memory, 100_000)
+
+    assert plain is not first
+    assert memory.acquire(100_000, special) is first
+    assert len(made) == 1
+    assert memory.in_use == 2 * first.nbytes
+    memory.waiting_helps = False
+    assert memory.acquire(MIB, special) is None
 
 
 def test_one_above_the_limit_is_not_kept() -> None:

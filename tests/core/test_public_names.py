@@ -13,13 +13,21 @@ def test_all_lists_every_public_name() -> None:
     """`from earmark import *` brings what is public, each of it documented, and no modules."""
     public = {
         name
-        for name, value in vars(earmark).items()
-        if not name.startswith("_") and not inspect.ismodule(value) and name != "annotations"
+        for name in dir(earmark)
+        if not name.startswith("_") and name not in {"TYPE_CHECKING", "annotations"}
+        if not inspect.ismodule(getattr(earmark, name))
     }
 
     assert set(earmark.__all__) == public | {"__version__"}
     assert len(earmark.__all__) == len(set(earmark.__all__))
     assert all(inspect.getdoc(getattr(earmark, name)) for name in public)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    """As of any other module, so that `hasattr` and `import from` say so too."""
+    with pytest.raises(AttributeError, match="module 'earmark' has no attribute 'Vidoe'"):
+        getattr(earmark, "Vidoe")  # noqa: B009 - spelt out, type checkers would refuse it
+    assert not hasattr(earmark, "Vidoe")
 
 
 @pytest.mark.parametrize(

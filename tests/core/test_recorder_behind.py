@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from earmark import Run, Take
+from earmark import Run, Take, open_run
 from earmark.testing import MemorySink, noise
 from tests.core.behind import (
     LONG,
@@ -156,6 +156,23 @@ def test_a_sound_above_the_bound_is_logged_alone(tmp_path: Path) -> None:
     assert {step: len(sound) for step, sound in published(tmp_path).items()} == dict.fromkeys(
         range(3), 32_000
     )
+
+
+def test_a_take_above_the_bound_loses_no_clip(tmp_path: Path) -> None:
+    """What is there already is published as a take of its own, and makes room for the rest."""
+    batch = np.stack([noise(seed=seed)[:, 0] for seed in range(40)])  # 6,400 bytes each
+    with Run(tmp_path, strict=True, max_pending_mib=0.05, max_wait_seconds=LONG) as run:
+        run.log_batch({"prediction": batch}, step=0, sample_rate=16_000)
+        with run.take(step=1) as take:
+            for seed in range(40):
+                take.add({"prediction": noise(seed=seed)}, sample_rate=16_000)
+    clips = list(open_run(tmp_path).clips())
+
+    assert {clip.key for clip in clips} == {
+        ("", str(number), "prediction", step) for step in (0, 1) for number in range(40)
+    }
+    for clip in clips:
+        np.testing.assert_array_equal(clip.audio.samples, noise(seed=int(clip.example)))
 
 
 def test_close_tells_what_is_left(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import soundfile
 import torch
 
 from earmark import Run, open_run
+from earmark.convert import Allocate, pageable
 from earmark.errors import EarmarkError
 from earmark.testing import noise
 from tests.core.faults import flushing, told
@@ -239,6 +240,10 @@ class FailingDevice:
     """A sound on a device that has failed: its shape is known, its samples are out of reach."""
 
     shape, dtype, layout, sample_rate, num_bytes = (100,), "float32", "channels_last", None, 400
+
+    @property
+    def allocate(self) -> Allocate:
+        return pageable
 
     def copy_into(self, buffer: object) -> NoReturn:
         """Fail, as CUDA does after a device-side assert."""

@@ -57,6 +57,27 @@ def test_several_threads_log_to_one_run(tmp_path: Path) -> None:
         np.testing.assert_array_equal(clip.audio.samples, noise(seed=seed))
 
 
+def test_several_threads_number_their_examples_together(tmp_path: Path) -> None:
+    """Examples without a name get a number each, however the calls of one step overlap."""
+    start = threading.Barrier(4)
+
+    def work(run: Run) -> None:
+        start.wait(LONG)
+        with run.take(step=3) as first, run.take(step=3) as second:
+            for _ in range(5):
+                first.add({"prediction": noise()}, sample_rate=16_000)
+                second.add({"prediction": noise()}, sample_rate=16_000)
+
+    with Run(tmp_path, strict=True) as run:
+        threads = [threading.Thread(target=work, args=(run,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(LONG)
+
+    assert sorted(int(clip.example) for clip in open_run(tmp_path).clips()) == list(range(40))
+
+
 def test_a_sink_may_log(tmp_path: Path) -> None:
     """To another run and to its own, also when there is no room, nothing waits for itself."""
     other = Run(tmp_path / "other", max_pending_mib=0.01)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from earmark import EarmarkError, convert
+from earmark import EarmarkError, EarmarkWarning, Run, convert, open_run
+from earmark.captured import Captured
+from earmark.draft import Draft
+from earmark.memory import MIB, Memory
+from earmark.notices import Notices
 from earmark_integrations.torch import sources, to_audio, to_audios
 from tests.integrations.test_torch import FLOATS, PCM, heard, noise
 
@@ -84,3 +90,80 @@ def test_a_copy_from_cuda_is_queued() -> None:
     assert wait is not None
     wait()
     np.testing.assert_array_equal(buffer.view(np.float32).reshape(2, 500), (tensor * 2).numpy())
+
+
+@needs_cuda
+def test_what_is_written_into_a_cuda_tensor_later_is_not_heard(tmp_path: Path) -> None:
+    """Neither in place nor by memory that is used again, however late the copy arrives."""
+    sounds = noise((40, 4, 48_000), torch.float32)
+    with Run(tmp_path, strict=True) as run:
+        for step, sound in enumerate(sounds):
+            batch = sound.cuda() * 1
+            run.log_batch({"prediction": batch}, step=step, sample_rate=16_000)
+            batch.fill_(1)
+            del batch
+            torch.full((4, 48_000), 0.5, device="cuda")
+
+    heard_at = {(clip.step, int(clip.example)): clip.audio for clip in open_run(tmp_path).clips()}
+    assert len(heard_at) == 160
+    for (step, example), audio in heard_at.items():
+        np.testing.assert_allclose(
+            audio.samples[:, 0], sounds[step, example].numpy(), atol=2**-24, rtol=0
+        )
+
+
+@needs_cuda
+def test_logging_waits_for_no_device() -> None:
+    """Nothing synchronises: torch raises where something would."""
+    batch, lengths = torch.zeros(4, 2, 48_000, device="cuda"), torch.full((4,), 100, device="cuda")
+    memory = Memory(64 * MIB)
+    for warm in (False, True):  # the first round makes pinned memory and the side stream
+        draft = Draft(0, None, "", Notices(strict=True), memory)
+        torch.cuda.set_sync_debug_mode("error" if warm else "default")
+        try:
+            draft.add_batch({"prediction": batch}, sample_rate=16_000, lengths=lengths)
+            draft.add({"target": batch[0].mT}, sample_rate=16_000, layout="channels_last")
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        assert len(draft.entries) == 5
+        draft.release()
+
+
+@needs_cuda
+def test_samples_arrive_in_pinned_memory_that_is_used_again() -> None:
+    """Pinned buffers are warm the second time, and count as any others do."""
+    memory, pointers = Memory(64 * MIB), list[int]()
+    for _ in range(2):
+        draft = Draft(0, None, "", Notices(strict=True), memory)
+        draft.add_batch({"prediction": torch.zeros(4, 4800, device="cuda")}, sample_rate=16_000)
+        sound = draft.entries[0].sound
+        assert isinstance(sound, Captured)
+        assert torch.from_numpy(sound.buffer).is_pinned()
+        assert memory.in_use >= 4 * 4800 * 4
+        pointers.append(sound.buffer.ctypes.data)
+        assert sound.to_audio().num_frames == 4800
+        draft.release()
+
+    assert pointers[0] == pointers[1]
+    assert memory.in_use == 0
+
+
+@needs_cuda
+def test_while_a_graph_is_captured_nothing_is_logged(tmp_path: Path) -> None:
+    """One message says so, the graph is sound, and what it returns is logged after its replay."""
+    given = torch.full((1600,), 0.25, device="cuda")
+    graph = torch.cuda.CUDAGraph()
+    with Run(tmp_path) as run:
+        message = "log what the graph returns, after its replay"
+        with torch.cuda.graph(graph):
+            result = given * 2
+            with pytest.warns(EarmarkWarning, match=message):
+                run.log({"prediction": result}, step=0, sample_rate=16_000)
+            run.log({"prediction": result}, step=1, sample_rate=16_000)  # a warning would raise
+        graph.replay()
+        run.log({"prediction": result}, step=9, sample_rate=16_000)
+        result.zero_()
+
+    (clip,) = open_run(tmp_path).clips()
+    assert clip.step == 9
+    assert set(clip.audio.samples[:, 0]) == {0.5}
