@@ -45,7 +45,8 @@ Validation clips of a model in training, kept by earmark, format {format}.
   any player opens, and `metadata.jsonl`, one line a sound: example, role, step, epoch, caption.
 - `takes/ref.<example>.<role>.<hash>/` holds an input or a target that stays the same, once;
   `links.jsonl` beside a take's clips says where.
-- `index/` is a cache, and may be deleted; `faults/`, if there is one, says what could not be kept.
+- `index/` is a cache, and may be deleted; `faults/`, if there is one, says what could not be kept,
+  and `sent/` what each tracker was given.
 
 ```python
 import earmark
@@ -62,8 +63,12 @@ sounds = load_dataset("{name}", split="train")   # every stored sound once
 """
 
 
-def create_run(root: Path) -> None:
+def create_run(root: Path, name: str = "") -> None:
     """Make the directory of a run, or recognise the one that is there.
+
+    Args:
+        root: The directory.
+        name: What to call the run; as its directory, if no name is given.
 
     Raises:
         RunFormatError: If the run is of a later major format, or the directory holds runs itself.
@@ -75,7 +80,7 @@ def create_run(root: Path) -> None:
         _refuse_folder_of_runs(root)
     for folder in (TAKES, WRITERS, INDEX):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    name = root.resolve().name
+    name = name or root.resolve().name
     write_new(root / RUN_FILE, json.dumps({"name": name, "format": FORMAT}).encode())
     read_run_file(root)
     write_new(root / README, _readme(name).encode())
@@ -112,19 +117,32 @@ def read_run_file(root: Path) -> dict[str, Any]:
         runs = sorted(path.parent.name for path in root.glob(f"*/{RUN_FILE}"))
         hint = f"name one of the runs in it: {', '.join(runs[:8])}" if runs else "check the path"
         raise RunNotFoundError(f"expected a run at {str(root)!r}, got no {RUN_FILE} there: {hint}")
+    return judge_run(file.read_bytes(), str(root))
+
+
+def judge_run(data: bytes, place: str) -> dict[str, Any]:
+    """Parse what a run's file holds: its name and format.
+
+    Args:
+        data: The file's content.
+        place: The run's directory or URL, for the message of an error.
+
+    Raises:
+        RunFormatError: If the run is of a later major format, or its file is broken.
+    """
     try:
-        run: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        run: dict[str, Any] = json.loads(data.decode())
         major = int(str(run["format"]).split(".")[0])
-        run["name"] = str(run["name"])
         run["name"] = str(run["name"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunFormatError(
-            f"expected {str(file)!r} to hold a run's name and format, got {error!r}: delete the "
-            "file and open the run for writing, which makes it anew; its takes stay as they are"
+            f"expected {RUN_FILE!r} to hold a run's name and format, got {error!r} at {place!r}: "
+            "delete the file and open the run for writing, which makes it anew; its takes stay as "
+            "they are"
         ) from error
     if major > int(FORMAT.split(".")[0]):
         raise RunFormatError(
-            f"expected a run of format {FORMAT}, got {run['format']} at {str(root)!r}: "
+            f"expected a run of format {FORMAT}, got {run['format']} at {place!r}: "
             "pip install --upgrade earmark"
         )
     return run
