@@ -37,7 +37,7 @@ class Passage:
     def __init__(self, sink: Writable, name: str, owner: str = "") -> None:
         self._sink = sink
         self.name = name
-        self._owner = owner
+        self.owner = owner
         self._sent: set[tuple[str, ...]] = set()
 
     def write(self, take: Take) -> None:
@@ -57,7 +57,7 @@ class Passage:
     def _note(self, take: Take) -> None:
         folder = take.path.parents[1] / SENT
         folder.mkdir(exist_ok=True)
-        owner = self._owner or take.name.writer
+        owner = self.owner or take.name.writer
         append_line(folder / cursor_name(owner, self.name), json_line({"take": str(take.name)}))
 
 
