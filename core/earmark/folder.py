@@ -136,7 +136,7 @@ def judge_run(data: bytes, place: str) -> dict[str, Any]:
         run["name"] = str(run["name"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunFormatError(
-            f"expected {RUN_FILE!r} to hold a run's name and format, got {error!r} at {place!r}: "
+            f"expected '{place}/{RUN_FILE}' to hold a run's name and format, got {error!r}: "
             "delete the file and open the run for writing, which makes it anew; its takes stay as "
             "they are"
         ) from error

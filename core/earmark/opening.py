@@ -72,7 +72,7 @@ class _AtUrl:
         try:
             return Found.at(self._bucket), True
         except RemoteError as error:
-            self._notices.tell("upload", self._unanswered(error))
+            self._notices.tell(("upload", False), self._unanswered(error))
             return Found({}, []), False
 
     def _opened(self) -> Opening:
@@ -102,7 +102,7 @@ class _AtUrl:
             if self._answers:
                 uploader.begin()
         except RemoteError as error:
-            self._notices.tell("upload", self._unanswered(error))
+            self._notices.tell(("upload", False), self._unanswered(error))
         self._bucket.seconds = Bucket.SECONDS
 
     def _open_writer(self) -> Writer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -45,7 +45,7 @@ class PushSource(Protocol):
 
 
 @contextmanager
-def open_source(place: Path | str) -> Iterator[PushSource]:
+def open_source(place: Path | str) -> Generator[PushSource]:
     """Open a run to pass it on.
 
     Args:

@@ -9,7 +9,6 @@ import random
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.bucket import Bucket
@@ -27,20 +26,9 @@ _MOMENT = 1.0
 """Seconds that an uploader which has sent everything may need to say so."""
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How an uploader waits after an attempt that failed: twice as long each time, and jittered."""
-
-    first: float = 1.0
-    """Seconds, at most."""
-
-    longest: float = 30.0
-    """Seconds, at most."""
-
-    def after(self, failures: int) -> float:
-        """How many seconds to wait after so many failures in a row."""
-        bound = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
-        return bound * random.uniform(0.5, 1.0)  # noqa: S311 - so that ranks do not come at once
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 30.0
+"""Seconds to wait after a failure: at most so many after the first, then twice as many each time."""
 
 
 class Uploader:
@@ -56,7 +44,6 @@ class Uploader:
         older: The takes that were there when the run was opened.
         keeps_references: Whether sounds that are stored once stay in the spool after they were
             sent, since a sink may ask for one again.
-        patience: How to wait after a failure.
     """
 
     on_callers_thread = False
@@ -70,7 +57,6 @@ class Uploader:
         *,
         older: Sequence[TakeName] = (),
         keeps_references: bool = False,
-        patience: Patience | None = None,
     ) -> None:
         self._opening = opening
         self._bucket = bucket
@@ -78,7 +64,6 @@ class Uploader:
         self._holders = holders
         self._older = RemoteTakes(bucket, older)
         self._keeps_references = keeps_references
-        self._patience = patience or Patience()
         self._sender = Sender(bucket, opening.run, Segments(opening.sent))
         self._pending: deque[Take] = deque()
         self._worker = Worker("earmark-uploader")
@@ -186,12 +171,12 @@ class Uploader:
         if self._notices.record is not None and self._failures == 1:
             self._notices.record(f"the sending of {len(self._pending)} takes, for now", str(error))
         self._notices.tell(
-            "upload",
+            ("upload", self._refused),
             f"clips cannot be sent to {self._bucket.url!r} now: {name}{error}. They are kept in "
             f"{str(self._opening.folder)!r}, and tried again; what is left there when the "
             "program ends, `earmark push` sends",
         )
-        if not self._refused and not self._hurry.wait(self._patience.after(self._failures)):
+        if not self._refused and not self._hurry.wait(_wait_after(self._failures)):
             return
         self._hurry.clear()
         self._failures = min(self._failures, 1)
@@ -210,3 +195,8 @@ class Uploader:
         """Remove the spool, if nothing in it is needed by anyone."""
         if not self._pending and self._holders.is_idle:
             self._opening.remove()
+
+
+def _wait_after(failures: int) -> float:
+    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(failures - 1, 30))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - so that ranks do not come at once
