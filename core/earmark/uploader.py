@@ -27,8 +27,8 @@ _MOMENT = 1.0
 
 
 _FIRST_WAIT = 1.0
+"""Seconds to wait after a failure, at most; after each further one twice as many."""
 _LONGEST_WAIT = 30.0
-"""Seconds to wait after a failure: at most so many after the first, then twice as many each time."""
 
 
 class Uploader:

@@ -13,12 +13,15 @@ from click.testing import CliRunner, Result
 from earmark import Run
 from earmark.check import check_run
 from earmark.cli import cli
+from earmark.spool import Opening
+from earmark.testing import noise
+from earmark.writer import Writer
 from tests.core.behind import run_script
+from tests.core.clips import clip
 from tests.core.faults import told
 from tests.core.object_store import ObjectStore
 from tests.core.test_sink import BrokenSink, install
 from tests.core.uploads import (
-    NOWHERE,
     assert_whole,
     contents,
     left_in,
@@ -53,28 +56,25 @@ def push(*arguments: object) -> Result:
     return CliRunner().invoke(cli, ["push", *map(str, arguments)])
 
 
-def leave_some(spool: Path, monkeypatch: pytest.MonkeyPatch, count: int = 3) -> None:
-    """Have a process that cannot reach the store log some steps, and end."""
-    with monkeypatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", NOWHERE)
-        script = """
-import warnings, earmark.opening
-earmark.opening._FIRST_ANSWER_SECONDS = 0.2
-warnings.simplefilter("ignore")
-run = earmark.Run("s3://bucket/run", spool=sys.argv[1])
-log(run, *range(int(sys.argv[2])))
-"""
-        run_script(START + script, spool, count)
+def leave(spool: Path, *steps: int, url: str = "s3://bucket/run", host: str = "") -> Opening:
+    """Leave takes as a process does that never reached the store, and has ended."""
+    opening = Opening.create(spool, url, {})
+    writer = Writer(opening.run)
+    for step in steps:
+        places = {"step": step, "example": "utt", "tag": ""}
+        clips = (clip(noise(seed=s), r, **places) for r, s in (("prediction", step), ("target", 9)))
+        assert writer.publish(step, clips)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    about = json.loads((opening.folder / "spool.json").read_text())
+    about |= {"pid": ended.pid, "host": host or about["host"]}
+    (opening.folder / "spool.json").write_text(json.dumps(about))
+    return opening
 
 
-def test_sends_what_a_job_left(
-    store: ObjectStore, spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A job that never reached the store ends by itself; later, all that it logged is sent."""
-    leave_some(spool, monkeypatch)
-    assert len(left_in(spool)) == 3
-    assert puts(store) == []
-
+def test_sends_what_a_job_left(store: ObjectStore, spool: Path, tmp_path: Path) -> None:
+    """All that it published arrives, in the order of what is said, and the spool is empty then."""
+    leave(spool, 0, 1, 2)
     listed = push("--list")
     assert "s3://bucket/run: 3 takes of process " in listed.output
     assert puts(store) == []
@@ -86,39 +86,65 @@ def test_sends_what_a_job_left(
     assert push().output == f"nothing is left in {spool}\n"
 
 
-def test_sends_only_what_is_named(
-    store: ObjectStore, spool: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sends_only_what_is_named(store: ObjectStore, spool: Path) -> None:
     """A URL, or a folder of the spool, stands for what belongs there."""
-    leave_some(spool, monkeypatch, 1)
+    one = leave(spool, 0)
+    leave(spool, 0, url="s3://bucket/other")
     assert push("s3://bucket/another").output == f"nothing is left in {spool}\n"
-    (folder,) = spool.iterdir()
-    assert push(folder).output == "s3://bucket/run: 1 take sent\n"
+    assert push("s3://bucket/other").output == "s3://bucket/other: 1 take sent\n"
+    assert push(one.folder).output == "s3://bucket/run: 1 take sent\n"
 
 
-def test_what_cannot_be_sent_is_kept(
-    store: ObjectStore, spool: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_push_is_gone_on_with(
+    store: ObjectStore, spool: Path, tmp_path: Path
 ) -> None:
-    """Where the store does not answer, that is said, and nothing is lost."""
-    leave_some(spool, monkeypatch, 1)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    """What was sent before stays as it is; half a file, or half a take, is completed."""
+    opening = leave(spool, 0, 1)
+    name = opening.waiting[0]
+    (sound,) = (opening.run / "takes" / str(name)).glob("*.flac")
+    store.files.pipe_file(f"bucket/run/takes/{name}/{sound.name}", b"half")
+    opening.sent.mkdir()
+    (opening.sent / f"{name.writer}.jsonl").write_text('{"take": "torn')
+
+    assert push().exit_code == 0
+    assert_whole(store, tmp_path, [0, 1])
+
+
+def test_a_url_that_cannot_be_written_holds_up_no_other(
+    store: ObjectStore, spool: Path, tmp_path: Path
+) -> None:
+    """What is wrong with it is said, its takes are kept, and the rest is sent."""
+    leave(spool, 0, url="s3://nobody/run")
+    leave(spool, 0)
     failed = push()
     assert failed.exit_code == 1
-    assert "s3://bucket/run: expected an answer from 's3://bucket/run', got" in failed.output
+    first, second = failed.output.splitlines()
+    assert "expected a place that can be written at 's3://nobody/run', got FileNotFound" in first
+    assert second == "s3://bucket/run: 1 take sent"
     assert len(left_in(spool)) == 1
 
 
-@pytest.mark.parametrize("after", [1, 7])
+def test_what_a_machine_cannot_ask_for_is_kept_in_part(
+    store: ObjectStore, spool: Path, tmp_path: Path
+) -> None:
+    """Of a process elsewhere, silent for an hour, the takes are sent; its folder stays."""
+    opening = leave(spool, 0, host="another-machine")
+    assert "left alone" in push().output
+    takes = opening.run / "takes"
+    for path in (takes, *takes.iterdir()):
+        os.utime(path, (0, 0))
+    assert push().output == "s3://bucket/run: 1 take sent\n"
+    assert_whole(store, tmp_path, [0])
+    assert (opening.run / "run.json").is_file()
+
+
 def test_a_job_that_was_killed_loses_nothing_that_was_published(
-    store: ObjectStore, spool: Path, tmp_path: Path, after: int
+    store: ObjectStore, spool: Path, tmp_path: Path
 ) -> None:
     """`kill -9` at any moment: what is there is whole, and a push completes it."""
     command = [sys.executable, "-c", START + ENDLESS, str(spool)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        for _ in range(after):
-            process.stdout.readline()
         while not any("/takes/" in path for path in puts(store)):
             process.stdout.readline()
         assert "left alone, process" in push().output

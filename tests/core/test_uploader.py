@@ -8,7 +8,7 @@ import pytest
 import earmark.segments
 from earmark import EarmarkWarning, Run, Take
 from earmark.testing import MemorySink, noise
-from tests.core.behind import LONG, GatedSink
+from tests.core.behind import LONG, GatedSink, wait_until
 from tests.core.faults import told
 from tests.core.object_store import ObjectStore
 from tests.core.uploads import (
@@ -192,7 +192,8 @@ def test_a_store_that_is_down_costs_training_nothing(
     with told() as messages:
         run = Run(store.url("run"), spool=tmp_path)
         log(run, *range(4))
-        run.close(timeout=0.5)
+        wait_until(lambda: len(left_in(tmp_path)) == 4)
+        run.close(timeout=0.1)
 
     assert len(messages) == 2
     assert "expected an answer from 's3://bucket/run', got " in messages[0]
