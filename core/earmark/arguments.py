@@ -8,26 +8,40 @@ from pathlib import Path
 from typing import Any
 
 from earmark.errors import ArgumentError, ArgumentTypeError, shown
+from earmark.reference import is_reference
 from earmark.schedule import Schedule
 from earmark.sink import Sink
 
 _MAX_STEP = 2**63  # what a column of integers holds, in any tool that reads a run
+_READ_ONLY = frozenset({"gist", "git", "github", "http", "https"})
 
 
-def checked_path(path: object) -> Path:
-    """Make a path of a run's directory, which is on this machine."""
+def checked_path(path: object) -> Path | str:
+    """Make a path of a run's directory on this machine; the URL of one elsewhere stays text."""
     if not isinstance(path, str | os.PathLike):
         raise ArgumentTypeError(
             f"expected the run's directory as a path, got {shown(path)}: pass one "
             "such as 'runs/first'"
         )
     text = os.fsdecode(path)
+    if is_reference(text):
+        return _checked_url(text)
     if not text or "://" in text:
         raise ArgumentError(
-            f"expected a directory on this machine, such as 'runs/first', got {text!r}: write the "
-            "run there, and copy it to where it belongs"
+            f"expected a directory such as 'runs/first', or a URL such as 's3://bucket/run', got "
+            f"{text!r}: a path has no scheme, and a URL one that fsspec can write to"
         )
     return Path(text).expanduser()
+
+
+def _checked_url(url: str) -> str:
+    scheme, _, place = url.partition("://")
+    if scheme.lower() in _READ_ONLY or "::" in url or not place.strip("/"):
+        raise ArgumentError(
+            f"expected a URL that can be written to, such as 's3://bucket/run', got {url!r}: "
+            "name the folder that the run is to be"
+        )
+    return f"{scheme.lower()}://{place.rstrip('/')}"
 
 
 def checked_positive(name: str, value: float) -> float:

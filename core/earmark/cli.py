@@ -1,7 +1,8 @@
-"""The command `earmark`: what a run holds, and whether it is whole.
+"""The command `earmark`: what a run holds, whether it is whole, and whether it is all sent.
 
 earmark ls [PATH]              the clips of a run, or the runs in a folder or at a URL
 earmark check RUN [--repair]   every file against its record
+earmark push [WHAT] [--to]     what did not get to an object store or a tracker yet
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,11 +20,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from earmark.arguments import checked_path
 from earmark.audio import Audio
 from earmark.check import check_run
 from earmark.clip import Clip
 from earmark.errors import EarmarkError
+from earmark.names import RUN_FILE
+from earmark.push import push_run, push_sink, push_spool
 from earmark.repair import repair_run
+from earmark.spool import spool_directory
 from earmark.store import RunStore, list_runs, open_run
 from earmark.tree import open_tree
 from earmark.version import __version__
@@ -117,6 +123,53 @@ def _contents(run: RunStore) -> str:
         known = [clip for clip in take.clips if Audio.durations([clip.audio]) != [None]]
         files.update(map(_file_of, known))
     return f"{_count(takes, 'take')}, {_count(clips, 'clip')}, {_count(len(files), 'sound file')}"
+
+
+@cli.command()
+@click.argument("what", required=False)
+@click.option("--to", help="A URL such as s3://bucket/run, or a sink's name such as wandb.")
+@click.option("--target", default="", help="Where the sink writes to: a W&B entity/project/id, "
+              "a TensorBoard log directory.")  # fmt: skip
+@click.option("--list", "only_list", is_flag=True, help="Only say what is in the spool.")
+def push(what: str | None, to: str | None, target: str, *, only_list: bool) -> None:
+    """Send what did not get where it belongs.
+
+    Without --to: what jobs that ended left in the spool (EARMARK_SPOOL, or the user's cache), or
+    only what belongs to the URL, or lies in the folder, that WHAT names. Jobs that are still at
+    work are left alone.
+
+    With --to: the run WHAT, on this machine, to a URL; or, from a directory or a URL, to a sink
+    that missed some of it. What is there already is not sent again.
+    """
+    place = None if what is None else checked_path(what)
+    if to is None:
+        _push_spool(place, only_list=only_list)
+    elif place is None or only_list:
+        raise click.UsageError("expected a run to push with --to, got none, or --list beside it")
+    elif "://" not in to:
+        click.echo(push_sink(place, to, target))
+    elif isinstance(place, Path):
+        click.echo(push_run(place, str(checked_path(to))))
+    else:
+        raise click.UsageError(
+            f"expected a run on this machine to push to a URL, got {place!r}: copy it with the "
+            "tools of its object store"
+        )
+
+
+def _push_spool(place: Path | str | None, *, only_list: bool) -> None:
+    spool = place if isinstance(place, Path) else spool_directory()
+    url = place if isinstance(place, str) else ""
+    if (spool / RUN_FILE).is_file():
+        raise click.UsageError(f"expected --to beside the run {str(spool)!r}, got no place to push")
+    failed = []
+    for pushed in push_spool(spool, url, only_list=only_list):
+        click.echo(pushed.line)
+        failed.append(pushed.failed)
+    if not failed:
+        click.echo(f"nothing is left in {spool}")
+    if any(failed):
+        sys.exit(1)
 
 
 def _count(number: int, what: str) -> str:

@@ -48,7 +48,8 @@ Validation clips of a model in training, kept by earmark, format {format}.
   any player opens, and `metadata.jsonl`, one line a sound: example, role, step, epoch, caption.
 - `takes/ref.<example>.<role>.<hash>/` holds an input or a target that stays the same, once;
   `links.jsonl` beside a take's clips says where.
-- `index/` is a cache, and may be deleted; `faults/`, if there is one, says what could not be kept.
+- `index/` is a cache, and may be deleted; `faults/`, if there is one, says what could not be kept,
+  and `sent/` what each tracker was given.
 
 ```python
 import earmark
@@ -65,8 +66,12 @@ sounds = load_dataset("{name}", split="train")   # every stored sound once
 """
 
 
-def create_run(root: Path) -> None:
+def create_run(root: Path, name: str = "") -> None:
     """Make the directory of a run, or recognise the one that is there.
+
+    Args:
+        root: The directory.
+        name: What to call the run; as its directory, if no name is given.
 
     Raises:
         RunFormatError: If the run is of a later major format, or the directory holds runs itself.
@@ -78,7 +83,7 @@ def create_run(root: Path) -> None:
         _refuse_folder_of_runs(root)
     for folder in (TAKES, WRITERS, INDEX):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    name = root.resolve().name
+    name = name or root.resolve().name
     write_new(root / RUN_FILE, json.dumps({"name": name, "format": FORMAT}).encode())
     read_run_file(root)
     write_new(root / README, _readme(name).encode())
@@ -116,20 +121,32 @@ def read_run_file(place: Place) -> dict[str, Any]:
         data = tree.read(RUN_FILE)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise _no_run(tree) from None
+    return judge_run(data, str(tree.place))
+
+
+def judge_run(data: bytes, place: str) -> dict[str, Any]:
+    """Parse what a run's file holds: its name and format.
+
+    Args:
+        data: The file's content.
+        place: The run's directory or URL, for the message of an error.
+
+    Raises:
+        RunFormatError: If the run is of a later major format, or its file is broken.
+    """
     try:
         run: dict[str, Any] = json.loads(data.decode())
         major = int(str(run["format"]).split(".")[0])
         run["name"] = str(run["name"])
-        run["name"] = str(run["name"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunFormatError(
-            f"expected {str(tree.at(RUN_FILE))!r} to hold a run's name and format, got {error!r}: "
+            f"expected '{place}/{RUN_FILE}' to hold a run's name and format, got {error!r}: "
             "delete the file and open the run for writing, which makes it anew; its takes stay as "
             "they are"
         ) from error
     if major > int(FORMAT.split(".")[0]):
         raise RunFormatError(
-            f"expected a run of format {FORMAT}, got {run['format']} at {tree.place!r}: "
+            f"expected a run of format {FORMAT}, got {run['format']} at {place!r}: "
             "pip install --upgrade earmark"
         )
     return run

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,29 @@ class Writers:
         return iter(self._known.values())
 
     def is_gone(self, writer: str, trace: Path) -> bool:
-        """Say whether a writer has certainly ended.
+        """Say whether a writer has certainly ended; see the function of this name."""
+        return is_gone(self._known.get(writer, {}), trace)
 
-        On this machine its process is looked for. One on another machine, or of which nothing is
-        known, is taken for gone when `trace` has not changed for an hour.
-        """
-        known = self._known.get(writer, {})
-        pid = known.get("pid")
-        # On Windows, asking for a process would end it.
-        if known.get("host") == socket.gethostname() and isinstance(pid, int) and os.name != "nt":
-            return not _is_running(pid, known["started_at"])
-        return time.time() - _last_change(trace) > _LONG
+
+def is_gone(owner: Mapping[str, Any], trace: Path) -> bool:
+    """Say whether a process has certainly ended.
+
+    On this machine it is looked for. One on another machine, or of which nothing is known, is
+    taken for gone when `trace` has not changed for an hour.
+
+    Args:
+        owner: Its `host` and `pid`, as far as they are known.
+        trace: A file or folder that it changes while it is at work.
+    """
+    # On Windows, asking for a process would end it.
+    if is_here(owner) and os.name != "nt":
+        return not _is_running(owner["pid"], owner.get("started_at", math.inf))
+    return time.time() - _last_change(trace) > _LONG
+
+
+def is_here(owner: Mapping[str, Any]) -> bool:
+    """Say whether a process is, or was, one of this machine."""
+    return owner.get("host") == socket.gethostname() and isinstance(owner.get("pid"), int)
 
 
 def find_leftovers(root: Path, writers: Writers) -> list[Path]:

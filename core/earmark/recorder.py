@@ -10,16 +10,46 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from earmark.audio import Audio
 from earmark.clip import Clip, Take, finite_metrics, problems
 from earmark.draft import Draft, Entry
 from earmark.errors import ArgumentTypeError, EarmarkError, StorageError, shown
 from earmark.notices import Notices
-from earmark.sink import Feed
 from earmark.worker import Worker, on_a_worker
 from earmark.writer import Writer
+
+
+class Onward(Protocol):
+    """Where published takes are passed on to: a sink, or the uploader of a run at a URL."""
+
+    on_callers_thread: bool
+    """Whether takes wait for `come_by`."""
+
+    def pass_on(self, take: Take) -> None:
+        """Have a take passed on; this does not wait for it."""
+        ...
+
+    def come_by(self) -> None:
+        """Do what is left for the caller's thread."""
+        ...
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything is passed on, `timeout` seconds at most; say whether it is."""
+        ...
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Pass on what is pending, and close; say whether there was time."""
+        ...
+
+    def end(self) -> None:
+        """Have it closed after what is pending; this waits for no thread."""
+        ...
+
+    def part(self) -> None:
+        """Say what was not passed on, as the process ends."""
+        ...
 
 
 class Recorder:
@@ -28,12 +58,13 @@ class Recorder:
     Args:
         open_writer: Who publishes; `None` to do everything else and write nothing. A process that
             was forked opens a writer of its own.
-        feeds: Where published takes are passed on to; a forked process passes nothing on.
+        feeds: Where published takes are passed on to, and closed in this order; a forked process
+            passes nothing on.
         notices: Who is told of what could not be recorded.
     """
 
     def __init__(
-        self, open_writer: Callable[[], Writer] | None, feeds: Sequence[Feed], notices: Notices
+        self, open_writer: Callable[[], Writer] | None, feeds: Sequence[Onward], notices: Notices
     ) -> None:
         self._open_writer = open_writer
         self._feeds = feeds
@@ -48,7 +79,7 @@ class Recorder:
         return writer
 
     @property
-    def _feeds_here(self) -> Sequence[Feed]:
+    def _feeds_here(self) -> Sequence[Onward]:
         return self._feeds if self._pid == os.getpid() else ()
 
     def submit(self, draft: Draft) -> None:
@@ -101,6 +132,8 @@ class Recorder:
                 f"clips that were not published {timeout:g} s after the end of the program are "
                 "lost: call close(), which waits as long as it is told to",
             )
+        for feed in self._feeds_here:
+            feed.part()
         self._notices.speak()
 
     def _note_fault(self, lost: str, why: str) -> None:

@@ -9,7 +9,7 @@ import sys
 import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -23,24 +23,24 @@ from earmark.arguments import (
     checked_whole,
 )
 from earmark.draft import Draft, PerRole
-from earmark.errors import EarmarkError, StorageError
+from earmark.errors import EarmarkError
 from earmark.job import this_job
 from earmark.memory import MIB, Memory
 from earmark.mode import is_enabled
 from earmark.notices import Notices
+from earmark.opening import open_recorder
 from earmark.ranks import rank_prefix
 from earmark.recorder import Recorder
 from earmark.schedule import Position, Schedule
-from earmark.sink import Feed, Sink, open_sink
+from earmark.sink import Sink
 from earmark.strangers import find_strangers, told_of
-from earmark.writer import Writer
 
 _EXIT_SECONDS = 10.0
 """How long a process that ends waits for what was logged and not published."""
 
 
 class Run:
-    """A run that is being written: a directory of takes.
+    """A run that is being written: a directory of takes, on this machine or at a URL.
 
     Two lines in a plain PyTorch loop; see the example. What cannot be logged costs one clip and
     one warning that says why, and training goes on.
@@ -51,7 +51,8 @@ class Run:
     shown once. Trackers are best given to rank zero: `sinks=["wandb"] if rank == 0 else ()`.
 
     Args:
-        path: The run's directory; made if there is none, gone on with if there is one.
+        path: The run's directory, or a URL such as `"s3://bucket/run"`; made if there is none,
+            gone on with if there is one.
         schedule: When `due` says yes; always, if there is none.
         sinks: Names of trackers, such as `"wandb"`, or sinks, that every take is passed on to.
         config: What to remember of the training job; anything JSON holds.
@@ -64,12 +65,14 @@ class Run:
             a sound that is larger is taken alone. When that is full, logging waits, and then
             drops what there is no room for.
         max_wait_seconds: How long logging waits for room in total, until room is made again.
+        spool: The directory in which a run at a URL is written before it is sent; that of the
+            environment's `EARMARK_SPOOL`, or one in the user's cache, if none is given.
 
     Raises:
         RunFormatError: If the directory is a run of a later major format, or a folder of runs.
-        StorageError: If the directory cannot be written.
+        StorageError: If the directory, or what is at the URL, cannot be written.
         UnknownSinkError: If no sink has a name that was given.
-        MissingDependencyError: If a sink's package is not installed.
+        MissingDependencyError: If a sink's package is not installed, or what the URL needs.
         ArgumentError: If an argument, or `EARMARK_MODE`, is none of the values it may have.
 
     Example:
@@ -101,8 +104,9 @@ class Run:
         dry_run: bool = False,
         max_pending_mib: float = 512,
         max_wait_seconds: float = 10,
+        spool: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.path = checked_path(path)
+        self.path: Path | str = checked_path(path)
         self.enabled = enabled and is_enabled()
         self._schedule = checked_schedule(schedule)
         self._notices = Notices(strict=strict)
@@ -116,36 +120,31 @@ class Run:
         self._job = this_job()
         self._recorder: Recorder | None = None
         if self.enabled:
-            self._recorder = self._open(sinks, config, bit_depth, dry_run=dry_run)
+            self._recorder = self._open(
+                sinks, spool, dry_run=dry_run, config=config, bit_depth=bit_depth
+            )
             _close_at_exit(self._recorder)
 
     def _open(
         self,
         sinks: Sequence[str | Sink],
-        config: Mapping[str, Any] | None,
-        bit_depth: int | None,
+        spool: str | os.PathLike[str] | None,
         *,
         dry_run: bool,
+        **writing: Any,
     ) -> Recorder:
         if dry_run:
             return Recorder(None, (), self._notices)
-        feeds = [Feed(open_sink(sink), self._notices) for sink in checked_sinks(sinks)]
-        try:
-            open_writer = partial(Writer, self.path, config=config, bit_depth=bit_depth)
-            recorder = Recorder(open_writer, feeds, self._notices)
-        except EarmarkError:
-            raise
-        except OSError as error:
-            raise StorageError(
-                f"expected a directory that can be written at {str(self.path)!r}, got {error}: "
-                "choose another one, or make room"
-            ) from error
+        known = checked_sinks(sinks)
+        recorder = open_recorder(self.path, known, self._notices, spool=spool, **writing)
         if self._job.rank == 0:
             self._say_hello()
         return recorder
 
     def _say_hello(self) -> None:
         sys.stderr.write(f"earmark: clips go to {self.path} (list them: earmark ls {self.path})\n")
+        if not isinstance(self.path, Path):  # what was last changed there, nobody knows
+            return
         with suppress(OSError):  # then there is nobody to ask
             strangers = find_strangers(self.path, self._job)
             if strangers:
@@ -357,7 +356,8 @@ class Run:
                 "close",
                 f"{self._memory.in_use / MIB:.1f} MiB of clips were still waiting to be published "
                 f"to {str(self.path)!r}, or a sink for its tracker, after {timeout} s: they go on "
-                "until this process ends, and are lost then",
+                "until this process ends; what is not published then is lost, and what a tracker "
+                "missed, `earmark push RUN --to NAME` sends",
             )
         self._notices.speak()
 

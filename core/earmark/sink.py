@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
-from earmark.clip import Clip, Take
+from earmark.clip import Take
+from earmark.cursor import Passage
 from earmark.errors import ArgumentTypeError, MissingDependencyError, UnknownSinkError
 from earmark.notices import Notices
 from earmark.worker import Worker, on_a_worker
@@ -48,12 +48,22 @@ def sink_names() -> list[str]:
     return sorted(names | {entry.name for entry in _entry_points()})
 
 
+def name_of(sink: str | Sink) -> str:
+    """The name of a sink: the one it is registered by here, or its class's in lower case."""
+    if isinstance(sink, str):
+        return sink
+    package, _, module = type(sink).__module__.rpartition(".")
+    return module if package == _SINKS else type(sink).__name__.lower()
+
+
 def open_sink(sink: str | Sink, target: Any = None) -> Sink:
     """Open a sink by its name.
 
     Args:
         sink: A name, such as `"wandb"`; a sink is returned as it is.
-        target: The tracker's own run or writer; the active one, if there is none given.
+        target: The tracker's own run or writer; the active one, if there is none given. From
+            `earmark push` comes a text instead, which is empty where the user gave none: what is
+            opened by it is closed with the sink.
 
     Raises:
         UnknownSinkError: If no sink has this name.
@@ -102,13 +112,24 @@ class Feed:
     Args:
         sink: Where to.
         notices: Who is told if it fails.
+        name: What the sink is called in the run, which keeps account of what it was given; that
+            of its class, if none is given.
+        let_go: Called with each take that has been passed on, or could not be.
     """
 
-    def __init__(self, sink: Sink, notices: Notices) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        notices: Notices,
+        name: str = "",
+        let_go: Callable[[Take], None] | None = None,
+    ) -> None:
         self._sink = sink
         self._notices = notices
-        self._sent: set[tuple[str, ...]] = set()
+        self._passage = Passage(sink, name or name_of(sink))
+        self._let_go = let_go
         self._left: SimpleQueue[Take] = SimpleQueue()
+        self._given = self._done = 0
         self._ended = False
         self.on_callers_thread = bool(getattr(sink, "on_callers_thread", False))
         """Whether takes wait for `come_by`."""
@@ -116,6 +137,7 @@ class Feed:
 
     def pass_on(self, take: Take) -> None:
         """Have a take passed on; this does not wait for it."""
+        self._given += 1
         if self.on_callers_thread:
             self._left.put(take)
         else:
@@ -136,16 +158,14 @@ class Feed:
         return self._worker.flush(timeout)
 
     def _write(self, take: Take) -> None:
-        fresh = {_place(clip): clip for clip in take.clips if _place(clip) not in self._sent}
-        if not fresh:
-            return
         try:
-            self._sink.write(replace(take, clips=tuple(fresh.values())))
+            self._passage.write(take)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a tracker may raise anything
             self._notices.fault(("sink", type(self._sink)), f"a take at step {take.step}", error)
-        else:
-            # What lies in the take's own folder never comes again.
-            self._sent.update(place for place, clip in fresh.items() if _is_linked(clip, take))
+        finally:
+            self._done += 1
+            if self._let_go is not None:
+                self._let_go(take)
 
     def close(self, timeout: float | None = None) -> bool:
         """Pass on what is pending and close the sink; say whether there was time."""
@@ -163,16 +183,19 @@ class Feed:
         else:
             self._worker.put(self._close)
 
+    def part(self) -> None:
+        """Say what the sink has missed, as the process ends."""
+        missed = self._given - self._done
+        if missed:
+            name = self._passage.name
+            self._notices.tell(
+                ("part", name),
+                f"{missed} takes were not passed on to {name!r} before the program ended: they are "
+                f"in the run, and `earmark push RUN --to {name}` sends them",
+            )
+
     def _close(self) -> None:
         try:
             self._sink.close()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
             self._notices.fault(("sink", type(self._sink)), "what was pending", error)
-
-
-def _place(clip: Clip) -> tuple[str, ...]:
-    return clip.tag, clip.example, clip.role, str(clip.audio.path or clip.audio.resolve_ref())
-
-
-def _is_linked(clip: Clip, take: Take) -> bool:
-    return clip.audio.path is None or take.path not in clip.audio.path.parents

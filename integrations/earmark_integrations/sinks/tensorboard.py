@@ -17,16 +17,23 @@ _DESCRIPTION = (
 )
 
 
-def open_sink(target: SummaryWriter | None = None) -> TensorBoardSink:
+def open_sink(target: SummaryWriter | str | None = None) -> TensorBoardSink:
     """Open a sink on a writer.
 
     Args:
-        target: A `torch.utils.tensorboard.SummaryWriter`, or `TensorBoardLogger.experiment`.
+        target: A `torch.utils.tensorboard.SummaryWriter`, or `TensorBoardLogger.experiment`; or
+            a log directory, as text: its writer is closed with the sink.
 
     Raises:
         ArgumentError: If there is none.
         ArgumentTypeError: If the target is no `SummaryWriter`.
     """
+    if target == "":
+        raise ArgumentError(
+            "expected a log directory, got none: pass --target, such as --target lightning_logs"
+        )
+    if isinstance(target, str):
+        return TensorBoardSink(SummaryWriter(target), closes=True)
     if target is None:
         raise ArgumentError(
             "expected a SummaryWriter, got none, and TensorBoard has no active one: pass "
@@ -44,18 +51,20 @@ class TensorBoardSink:
 
     Args:
         writer: The writer; it stays open.
+        closes: Whether it is closed with the sink after all.
 
     Raises:
         ArgumentTypeError: If it is no `SummaryWriter`.
     """
 
-    def __init__(self, writer: SummaryWriter) -> None:
+    def __init__(self, writer: SummaryWriter, *, closes: bool = False) -> None:
         if not isinstance(writer, SummaryWriter):
             raise ArgumentTypeError(
                 f"expected a torch.utils.tensorboard.SummaryWriter, got {type(writer).__name__}: "
                 "pass that, or TensorBoardLogger.experiment"
             )
         self._writer = writer
+        self._closes = closes
 
     def write(self, take: Take) -> None:
         """Write a take, at its step, through to the file."""
@@ -64,7 +73,9 @@ class TensorBoardSink:
         self._writer.flush()
 
     def close(self) -> None:
-        """Leave the writer open; nothing is pending."""
+        """Leave the writer open, unless it is to be closed; nothing is pending."""
+        if self._closes:
+            self._writer.close()
 
     def _write_clip(self, clip: Clip) -> None:
         name = "/".join(filter(None, [clip.tag, clip.role, clip.example]))

@@ -12,17 +12,21 @@ from earmark.clip import Clip, Take
 from earmark.errors import ArgumentError, ArgumentTypeError
 
 
-def open_sink(target: Run | None = None) -> WandbSink:
+def open_sink(target: Run | str | None = None) -> WandbSink:
     """Open a sink on a W&B run.
 
     Args:
         target: What `wandb.init()` returned, or `WandbLogger.experiment`; the active run, if none
-            is given.
+            is given. Or text, `entity/project/id` or the last parts of that, for which
+            `wandb.init` opens a run, that there is or a new one: it is finished with the sink,
+            and each take has a row of its own in it.
 
     Raises:
-        ArgumentError: If there is no active run.
+        ArgumentError: If there is no active run, or the text has more than three parts.
         ArgumentTypeError: If the target is no W&B run.
     """
+    if isinstance(target, str):
+        return WandbSink(_opened(target), finishes=True)
     run = wandb.run if target is None else target
     if run is None:
         raise ArgumentError(
@@ -30,6 +34,17 @@ def open_sink(target: Run | None = None) -> WandbSink:
             "earmark.Run(..., sinks=['wandb'])"
         )
     return WandbSink(run)
+
+
+def _opened(target: str) -> Run:
+    parts = target.split("/") if target else []
+    if len(parts) > 3:
+        raise ArgumentError(
+            f"expected a W&B run as entity/project/id, got {target!r}: copy it from the run's "
+            "Overview, or leave it out for a new run"
+        )
+    entity, project, run_id = [None] * (3 - len(parts)) + parts
+    return wandb.init(entity=entity, project=project, id=run_id, resume="allow")
 
 
 class WandbSink:
@@ -44,6 +59,8 @@ class WandbSink:
 
     Args:
         run: The run; it stays open.
+        finishes: Whether it is this sink's alone: each take is a row of its own, with its step as
+            `earmark/step`, and the run is finished with the sink.
 
     Raises:
         ArgumentTypeError: If it is no W&B run.
@@ -51,13 +68,14 @@ class WandbSink:
 
     on_callers_thread = True
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, finishes: bool = False) -> None:
         if not isinstance(run, Run):
             raise ArgumentTypeError(
                 f"expected a W&B run, got {type(run).__name__}: pass what wandb.init() returned, "
                 "or WandbLogger.experiment"
             )
         self._run = run
+        self._finishes = finishes
         self._row: int | None = None
         self._on_row: dict[str, list[_Media]] = {}
 
@@ -68,6 +86,9 @@ class WandbSink:
         media: dict[str, list[_Media]] = {}
         for clip in take.clips:
             _add(clip, media)
+        if self._finishes:
+            self._run.log({**media, "earmark/step": take.step}, commit=True)
+            return
         # Processes that share a run share no rows: there, each call makes one of its own.
         shared = self._run.settings.mode == "shared"
         self._run.log(media, commit=shared)
@@ -76,6 +97,8 @@ class WandbSink:
 
     def close(self) -> None:
         """Leave the last row to the run, which writes it with the next scalars or at its end."""
+        if self._finishes:
+            self._run.finish()
 
     def _keep_earlier(self, media: dict[str, list[_Media]]) -> None:
         """Log again what this row held under the same keys, of which it keeps the last value."""
