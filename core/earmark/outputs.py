@@ -16,7 +16,7 @@ from earmark.candidates import Candidate, candidates, selected, whole
 from earmark.errors import EarmarkError, ShapeError
 from earmark.roles import LETTERS, ROLES, of_role
 from earmark.selector import LengthsSelector, Selector, in_samples, select, split_lengths
-from earmark.sounds import Sounds, shape_of
+from earmark.sounds import Sounds, axes, shape_of
 from earmark.stems import split_stems, stem_role
 from earmark.unclear import none_found, not_selected, several, unnamed_stems, unplaced
 
@@ -206,7 +206,7 @@ class _Finder:
         stemmed = bool(self.stems) and one.has_stems(self.stems or ())
         if self.stems and (role == "prediction" or (role == "target" and stemmed)):
             return split_stems(role, sounds, self.stems)
-        if role not in self.selectors and one.key.stems and len(shape_of(sounds.value) or ()) > 2:
+        if role not in self.selectors and one.key.stems and len(axes(sounds.value)) > 2:
             raise unnamed_stems(role, one)
         return {role: replace(sounds, value=_checked(role, sounds.value))}
 

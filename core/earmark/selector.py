@@ -48,6 +48,7 @@ def split_lengths(name: str, lengths: Any) -> tuple[Selector, int | None]:
         ArgumentError: If the hop is no positive integer.
     """
     pair = isinstance(lengths, tuple | list) and len(lengths) == 2
+    where: Any
     where, hop = lengths if pair else (lengths, None)
     check_selector(name, where)
     return where, checked_hop(hop)
@@ -66,6 +67,7 @@ def select(selector: Selector, outputs: Any, batch: Any, *, index_of: str = "out
     Returns:
         What was found, in this order, at most one value in either place.
     """
+    found: list[Any]
     if callable(selector):
         found = [selector(outputs, batch)]
     elif isinstance(selector, int):
@@ -127,9 +129,10 @@ def _splits(path: str) -> Iterator[tuple[str, str]]:
 
 
 def _step(values: Any, key: str | int) -> Any:
-    if isinstance(values, Mapping) or hasattr(values, "keys"):
+    if hasattr(values, "keys"):
         if key in values.keys():  # noqa: SIM118 - may be no mapping
             return values[key]
+        # a ModelOutput of transformers is a tuple, too
         values = values.to_tuple() if hasattr(values, "to_tuple") else values
     index = _as_index(key)
     if index is not None:

@@ -47,7 +47,7 @@ def as_sounds(value: Any, *, in_batch: bool = False, named: bool = True) -> Soun
     if known is not None:
         return known
     if is_array(value):
-        return Sounds([value] if len(shape_of(value) or ()) == 1 else value)
+        return Sounds([value] if len(axes(value)) == 1 else value)
     if isinstance(value, Audio):
         return Sounds([value])
     if not isinstance(value, tuple | list) or not value:
@@ -69,15 +69,14 @@ def _of_known_type(value: Any) -> Sounds | None:
         return Sounds([value])
     if isinstance(value, Mapping) and is_array(value.get("array")):  # a row of datasets, decoded
         return Sounds([value["array"]], rate_of(value))
-    if type(value).__name__ == "AudioPipelineOutput":
-        return _of_diffusers(value.audios)
+    if type(value).__name__ == "AudioPipelineOutput":  # diffusers
+        return as_sounds(_channels_last(getattr(value, "audios", None)))
     return None
 
 
-def _of_diffusers(audios: Any) -> Sounds | None:
-    # arrays of three axes have their channels first there, and last here
-    transposed = isinstance(audios, np.ndarray) and audios.ndim == 3
-    return as_sounds(audios.swapaxes(1, 2) if transposed else audios)
+def _channels_last(audios: Any) -> Any:
+    """Move the channels of an array `(B, C, T)` where arrays have them here; not of a tensor."""
+    return audios.swapaxes(1, 2) if isinstance(audios, np.ndarray) and audios.ndim == 3 else audios
 
 
 def _paired(pair: Any, *, in_batch: bool) -> Sounds | None:
@@ -85,9 +84,9 @@ def _paired(pair: Any, *, in_batch: bool) -> Sounds | None:
     if getattr(pair, "_fields", None) == ("data", "lengths"):  # SpeechBrain
         inner = as_sounds(first)
         return None if inner is None else replace(inner, lengths=second)
-    shape = shape_of(first)
-    if not shape or not is_array(first):
+    if not is_array(first) or axes(first) == ():
         return None
+    shape = axes(first)
     rate = _plain_rate(second)
     if rate is not None:
         return Sounds([first] if len(shape) == 1 else first, rate)
@@ -100,7 +99,7 @@ def _paired(pair: Any, *, in_batch: bool) -> Sounds | None:
 def _listed(values: list[Any], max_axes: int) -> Sounds | None:
     sounds: list[Any] = []
     for value in values:
-        found = None if _is_scalar(value) else as_sounds(value)
+        found = None if is_scalar(value) else as_sounds(value)
         one = _single(found, max_axes)
         if found is None or one is None:
             return None
@@ -115,7 +114,7 @@ def _single(found: Sounds | None, max_axes: int) -> Any:
         return None
     if isinstance(found.value, list):
         return found.value[0] if len(found.value) == 1 else None
-    shape = shape_of(found.value) or ()
+    shape = axes(found.value)
     return found.value if len(shape) == max_axes == 2 and min(shape) <= 2 else None
 
 
@@ -133,12 +132,12 @@ def fits(sounds: Sounds, *, stems: int | None = None, min_frames: int = MIN_FRAM
     value = sounds.value
     if isinstance(value, list):
         return all(_is_long(one, min_frames) for one in value)
-    shape = shape_of(value) or ()
+    shape = axes(value)
     if stems is not None and len(shape) == 4 and shape[1] == stems:
         shape = (shape[0], *shape[2:])
     if dtype_of(value) not in _SOUND_DTYPES or len(shape) not in (2, 3) or 0 in shape:
         return False
-    channels, frames = (1, shape[1]) if len(shape) == 2 else shape[1:]
+    channels, frames = shape[1] if len(shape) == 3 else 1, shape[-1]
     if isinstance(value, np.ndarray):
         channels, frames = min(channels, frames), max(channels, frames)
     short = frames <= channels and channels > 1
@@ -154,11 +153,19 @@ def _is_long(sound: Any, min_frames: int) -> bool:
 
 
 def shape_of(value: Any) -> tuple[int, ...] | None:
-    """The shape of an array or a tensor; `None` for anything else, and where it has none yet."""
+    """The shape of an array or a tensor; `None` for anything else, and where it is not known."""
     try:
-        return tuple(value.shape)
+        shape = tuple(value.shape)
     except (AttributeError, TypeError, RuntimeError, NotImplementedError):
-        return None
+        return None  # a nested tensor, a lazy parameter
+    return (
+        shape if all(isinstance(size, int) for size in shape) else None
+    )  # symbols cannot be compared
+
+
+def axes(value: Any) -> tuple[int, ...]:
+    """The shape, which is `()` for what has none."""
+    return shape_of(value) or ()
 
 
 def is_array(value: Any) -> bool:
@@ -196,5 +203,6 @@ def _plain_rate(value: Any) -> int | None:
     return int(value) if _RATES[0] <= value <= _RATES[1] and int(value) == value else None
 
 
-def _is_scalar(value: Any) -> bool:
+def is_scalar(value: Any) -> bool:
+    """Whether this is a number or a text of Python."""
     return isinstance(value, numbers.Number | str | bytes)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from earmark.errors import ArgumentError, ArgumentTypeError, ShapeError, shown
-from earmark.sounds import Sounds, fits, shape_of
+from earmark.sounds import Sounds, axes, fits, shape_of
 from earmark.unfold import Leaf, Path
 
 
@@ -41,7 +41,7 @@ def stem_role(role: str, name: str) -> str:
 
 def has_stems(sounds: Sounds, stems: Sequence[str]) -> bool:
     """Say whether the second axis is that of the stems: `(B, S, T)` or `(B, S, C, T)`."""
-    shape = () if isinstance(sounds.value, list) else shape_of(sounds.value) or ()
+    shape = axes(sounds.value)
     return len(shape) in (3, 4) and shape[1] == len(stems)
 
 

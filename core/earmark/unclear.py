@@ -8,7 +8,7 @@ from typing import Any
 from earmark.candidates import Candidate, candidates
 from earmark.errors import ArgumentError
 from earmark.selector import Selector, argument
-from earmark.sounds import dtype_of, is_array, shape_of
+from earmark.sounds import axes, dtype_of, is_array
 from earmark.unfold import Path, is_never
 
 _MAX_LISTED = 12
@@ -23,7 +23,7 @@ def none_found(seen: Sequence[Candidate]) -> ArgumentError:
 
 
 def _way_out(seen: Sequence[Candidate]) -> str:
-    arrays = [one for one in seen if len(shape_of(one.value) or ()) > 1]
+    arrays = [one for one in seen if len(axes(one.value)) > 1]
     foreign = [one for one in seen if _is_foreign(one.value)]
     if arrays:
         named = [one for one in arrays if one.path and not is_never(one.path)] or arrays
@@ -55,7 +55,7 @@ def several(role: str, seen: Sequence[Candidate]) -> ArgumentError:
 
 def unnamed_stems(role: str, one: Candidate) -> ArgumentError:
     """The sounds of a mixture, without their names."""
-    count = (shape_of(one.value) or (0, 0))[1]
+    count = axes(one.value)[1]
     names = ", ".join(f"'stem {number}'" for number in range(1, min(count, 4) + 1))
     more = ", ..." if count > 4 else ""
     return ArgumentError(
@@ -124,7 +124,7 @@ def _kind(one: Candidate) -> str:
     if one.stems is not None:
         return f"dict of {', '.join(one.stems)}"
     if is_array(value):
-        return f"{dtype_of(value)} {shape_of(value)}"
+        return f"{dtype_of(value)} {axes(value)}"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
     return (

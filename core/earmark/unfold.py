@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from earmark.errors import ArgumentTypeError, shown
 from earmark.roles import means_lengths_of, read_key
-from earmark.sounds import Sounds, are_counts, as_sounds, rate_of, shape_of
+from earmark.sounds import Sounds, are_counts, as_sounds, axes, is_scalar, rate_of
 
 Path: TypeAlias = tuple[Any, ...]
 """The keys and indices that lead to a value."""
@@ -94,9 +94,8 @@ def _leaves(
         return
     named = bool(path) and isinstance(path[-1], str)
     sounds = as_sounds(value, in_batch=in_batch, named=named)
-    kept = isinstance(value, list) and bool(path) and read_key(path[-1]).is_own
-    found = None if kept or sounds is not None else children(value)
-    if found is None:  # what is listed under a role's own name is judged one by one, later
+    found = None if sounds is not None or _is_column(value, path) else children(value)
+    if found is None:
         if sounds is not None and sounds.sample_rate is None:
             sounds = replace(sounds, sample_rate=rate)
         yield Leaf(path, value, sounds)
@@ -113,6 +112,14 @@ def _leaves(
                 yield replace(leaf, sounds=replace(leaf.sounds, lengths=lengths))
 
 
+def _is_column(value: Any, path: Path) -> bool:
+    if not isinstance(value, list | tuple):
+        return False
+    if isinstance(value, list) and path and read_key(path[-1]).is_own:
+        return True  # what is listed under a role's own name is judged one by one, later
+    return len(value) > 0 and all(map(is_scalar, value))
+
+
 def registered(value: Any) -> Callable[[Any], Any] | None:
     """The function that a value's type, or the nearest above it, was registered with."""
     return next((_registered[kind] for kind in type(value).__mro__ if kind in _registered), None)
@@ -123,14 +130,15 @@ def children(value: Any) -> list[tuple[Any, Any]] | None:
     if isinstance(value, type | str | bytes):
         return None
     items: Any
+    names = getattr(value, "_fields", None)
     if isinstance(value, Mapping) or (hasattr(value, "keys") and hasattr(value, "__getitem__")):
         items = [(key, value[key]) for key in value.keys()]  # noqa: SIM118 - may be no mapping
     elif dataclasses.is_dataclass(value):
         items = [(one.name, getattr(value, one.name, None)) for one in dataclasses.fields(value)]
     elif hasattr(value, "__attrs_attrs__"):
         items = [(one.name, getattr(value, one.name, None)) for one in value.__attrs_attrs__]
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        items = zip(value._fields, value, strict=False)
+    elif isinstance(value, tuple) and names is not None:
+        items = zip(names, value, strict=False)
     elif isinstance(value, tuple | list):
         items = enumerate(value)
     else:
@@ -143,7 +151,7 @@ def _lengths_beside(
 ) -> Any:
     if leaf.sounds is None or isinstance(leaf.sounds.value, list):
         return None
-    count = (shape_of(leaf.sounds.value) or (0,))[0]
+    count = next(iter(axes(leaf.sounds.value)), 0)
     if isinstance(key, int) and not in_batch and len(leaf.path) and leaf.path[-1] == key:
         follower = next((value for other, value in siblings if other == key + 1), None)
         return follower if are_counts(follower, count) else None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import earmark
-from earmark import Audio
+from earmark import Audio, unfold
 from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, ShapeError
 from earmark.outputs import find_sounds
 from earmark.unfold import registered
@@ -23,17 +23,21 @@ from tests.core.families import FAMILIES, AudioPipelineOutput, AudioSignal, Fami
 class Form:
     """An array without values: whoever reads one fails."""
 
-    def __init__(self, *shape: int, dtype: str = "float32", base: Any = None) -> None:
+    def __init__(self, *shape: int, dtype: str = "float32", place: int | None = None) -> None:
         self.shape = shape
         self.dtype = dtype
-        self.base = base
+        self.place = id(self) if place is None else place
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, index: tuple[slice, int]) -> Form:
         _, stem = index
-        return Form(self.shape[0], *self.shape[2:], base=(id(self), stem))
+        return Form(self.shape[0], *self.shape[2:], place=self.place + stem)
+
+    def data_ptr(self) -> int:
+        """Where it is, as tensors say it."""
+        return self.place
 
 
 def array(*shape: int, dtype: str = "float32") -> NDArray[Any]:
@@ -49,8 +53,6 @@ def refused(error: type[EarmarkError], message: str) -> pytest.RaisesExc[Earmark
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_the_sounds_of_each_family_are_found_by_form_alone(family: Family) -> None:
     """Keys, shapes and dtypes say which values are the sounds, or what the user has to write."""
-    if isinstance(family.batch(Form), Form) and family.name == "Demucs":
-        pytest.skip("stems of views that are compared by what they are views of")
     check(family, Form)
 
 
@@ -144,7 +146,8 @@ def test_plain_keys_of_a_batch_are_the_target_or_beside_a_target_the_input() -> 
 
     assert find_sounds(outputs, {"audio": audio}).sounds["target"] is audio
     both = find_sounds(outputs, {"audio": audio, "clean": clean}).sounds
-    assert (both["input"], both["target"]) == (audio, clean) or both["input"] is audio
+    assert both["input"] is audio
+    assert both["target"] is clean
     letters = find_sounds(outputs, {"x": x, "y": clean}).sounds
     assert letters["input"] is x
     assert letters["target"] is clean
@@ -192,7 +195,11 @@ def test_an_index_of_a_target_counts_in_the_batch() -> None:
     """`target=1` is `batch[1]`; `outputs.1` and `batch.0` say which is meant."""
     outputs, batch = (array(2, 8000), array(2, 4000)), (array(2, 3000), array(2, 2000))
     selectors: dict[str, Any] = {
-        "prediction": 0, "target": 1, "input": "batch.0", "aux": 1, "late": "outputs.1",
+        "prediction": 0,
+        "target": 1,
+        "input": "batch.0",
+        "aux": 1,
+        "late": "outputs.1",
     }
 
     sounds = find_sounds(outputs, batch, selectors=selectors).sounds
@@ -371,16 +378,15 @@ class MineToo(Mine):
     pass
 
 
-@pytest.fixture
-def _registered() -> Iterator[None]:
+@pytest.fixture(name="registered_types")
+def fixture_registered_types() -> Iterator[None]:
+    """A type of the user's, for as long as a test takes."""
     earmark.register_output(Mine, lambda output: {"prediction": output.wav, "aux": output.wav})
     yield
-    from earmark import unfold
-
-    unfold._registered.clear()  # pyright: ignore[reportPrivateUsage] - no test leaves one behind
+    del unfold._registered[Mine]  # pyright: ignore[reportPrivateUsage] - nobody else's to undo
 
 
-def test_a_type_of_ones_own_is_registered_in_a_line(_registered: None) -> None:
+def test_a_type_of_ones_own_is_registered_in_a_line(registered_types: None) -> None:
     """What derives from it is covered, wherever it is, and also where it is selected."""
     sound = array(2, 500)
 
@@ -414,7 +420,19 @@ def test_only_types_and_functions_are_registered() -> None:
 # --- whatever is returned
 
 
-KEYS = ["audio", "pred", "y_hat", "x", "mel", "loss", "sources", "out", "prediction", "wav_len", "sr"]
+KEYS = [
+    "audio",
+    "pred",
+    "y_hat",
+    "x",
+    "mel",
+    "loss",
+    "sources",
+    "out",
+    "prediction",
+    "wav_len",
+    "sr",
+]
 SHAPES = [(), (2,), (2048,), (2, 2048), (2, 1, 2048), (2, 80, 2048), (2, 3, 2048), (2, 1, 80, 2048)]
 ARRAYS = st.builds(
     lambda shape, dtype: Form(*shape, dtype=dtype),
@@ -440,8 +458,7 @@ def test_nothing_that_is_returned_makes_more_than_the_documented_errors(
     """Whatever comes, there is a prediction or an error of ours; what is found is a sound."""
     try:
         found = find_sounds(outputs, batch, stems=stems)
-    except (ArgumentError, ShapeError) as error:
-        assert str(error).startswith("expected")
+    except (ArgumentError, ShapeError):
         return
     roles = {"input", "prediction", "target"}
     assert {role.partition(".")[0] for role in found.sounds} <= roles
