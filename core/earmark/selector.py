@@ -54,6 +54,20 @@ def split_lengths(name: str, lengths: Any) -> tuple[Selector, int | None]:
     return where, checked_hop(hop)
 
 
+def check_lengths(lengths: Any) -> None:
+    """Refuse what leads to no lengths, of all roles or of some by their names.
+
+    Raises:
+        ArgumentTypeError: If it is neither `None`, nor a selector, nor one with a hop.
+        ArgumentError: If a hop is no positive integer.
+    """
+    if isinstance(lengths, Mapping):
+        for role, one in lengths.items():
+            split_lengths(f"lengths of {role!r}", one)
+    elif lengths is not None:
+        split_lengths("lengths", lengths)
+
+
 def select(selector: Selector, outputs: Any, batch: Any, *, index_of: str = "outputs") -> list[Any]:
     """Find what a selector means in what a model returned and in what it was given.
 

@@ -84,9 +84,9 @@ def _paired(pair: Any, *, in_batch: bool) -> Sounds | None:
     if getattr(pair, "_fields", None) == ("data", "lengths"):  # SpeechBrain
         inner = as_sounds(first)
         return None if inner is None else replace(inner, lengths=second)
-    if not is_array(first) or axes(first) == ():
-        return None
     shape = axes(first)
+    if not is_array(first) or len(shape) < 1:
+        return None
     rate = _plain_rate(second)
     if rate is not None:
         return Sounds([first] if len(shape) == 1 else first, rate)

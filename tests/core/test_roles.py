@@ -17,8 +17,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "outputs.md"
         (
             "prediction",
             """prediction predictions pred audio_pred pred_audio y_hat x_hat audio_hat gen gen_audio
-            gen_wav pred_wavs fake output outputs output_signal enhanced recon reconstruction wet_hat
-            model_outputs est_sources target_pred GEN-AUDIO audio/generated""",
+            gen_wav pred_wavs fake output outputs output_signal enhanced recon reconstruction
+            wet_hat model_outputs est_sources target_pred GEN-AUDIO audio/generated""",
         ),
         (
             "target",
@@ -38,9 +38,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "outputs.md"
         ("letter", "x y"),
         (
             "never",
-            """loss losses val_loss vq/commitment_loss logits mel mel_outputs pred_mel spec z latents
-            codes audio_codes gen_tokens mask y_mask attn f0 hidden_states input_ids text_len
-            noise_pred""",
+            """loss losses val_loss vq/commitment_loss logits mel mel_outputs pred_mel spec z
+            latents codes audio_codes gen_tokens mask y_mask attn f0 hidden_states input_ids
+            text_len noise_pred""",
         ),
         ("unknown", "foo pred_dur vocals batch audio_2 lengths model x_y _ é"),
     ],
