@@ -18,7 +18,7 @@ from earmark.roles import LETTERS, ROLES, of_role
 from earmark.selector import LengthsSelector, Selector, in_samples, select, split_lengths
 from earmark.sounds import Sounds, axes, shape_of
 from earmark.stems import split_stems, stem_role
-from earmark.unclear import none_found, not_selected, several, unnamed_stems, unplaced
+from earmark.unclear import kind_of, none_found, not_selected, several, unnamed_stems, unplaced
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class _Finder:
 
     def _predicted_of(self) -> Candidate:
         bare = whole(self.returned)
-        if bare is not None and ("prediction" in self.decoded or bare.is_sound(1)):
-            return bare
+        if bare is not None and (bare.is_sound() or len(axes(bare.value)) > 1):
+            return bare  # whether it holds sounds is judged when it is converted
         long = [one for one in self.returned if one.is_sound()]
         sure = (
             [one for one in self.returned if one.declared == "prediction"],
@@ -139,7 +139,7 @@ class _Finder:
         )
         one = one or _first("prediction", unsure)
         if one is None:
-            raise none_found(self.returned)
+            raise none_found(self.outputs, self.returned)
         return one
 
     def other(self, role: str) -> dict[str, Sounds]:
@@ -191,7 +191,7 @@ class _Finder:
         if not values:
             raise not_selected(role, selector, self.outputs, self.batch)
         if role == "prediction":
-            self._predicted = values[0]
+            self._predicted, self._beside = values[0], True
         known = (*self.returned, *self.given)
         one = selected(values[0], role, known, self.stems)
         self._taken.append(one)
@@ -229,10 +229,9 @@ def _checked(role: str, value: Any) -> Any:
     shape = shape_of(value)
     no_batch = not hasattr(value, "__len__") if shape is None else not shape
     if no_batch or isinstance(value, Mapping):
-        kind = type(value).__name__ if shape is None else f"{type(value).__name__} {shape}"
         raise ShapeError(
-            f"expected {role!r} as a batch of sounds, (B, T), (B, C, T) or a list, got {kind}: "
-            f"AudioMonitor({role}='key') says where else it is"
+            f"expected {role!r} as a batch of sounds, (B, T), (B, C, T) or a list, got "
+            f"{kind_of(value)}: AudioMonitor({role}='key') says where else it is"
         )
     return value
 

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from earmark.candidates import Candidate, candidates
-from earmark.errors import ArgumentError
+from earmark.errors import ArgumentError, shown
 from earmark.selector import Selector, argument
-from earmark.sounds import axes, dtype_of, is_array
+from earmark.sounds import axes, dtype_of, is_array, shape_of
 from earmark.unfold import Path, is_never
 
 _MAX_LISTED = 12
 
 
-def none_found(seen: Sequence[Candidate]) -> ArgumentError:
+def none_found(outputs: Any, seen: Sequence[Candidate]) -> ArgumentError:
     """Nothing that was returned is a prediction."""
     return ArgumentError(
-        f"expected a prediction in the outputs, found none in {_listed(seen) or 'nothing'}: "
+        f"expected a prediction in the outputs, found none in {_listed(seen) or shown(outputs)}: "
         f"{_way_out(seen)}"
     )
 
@@ -41,8 +41,7 @@ def _way_out(seen: Sequence[Candidate]) -> str:
 
 
 def _is_foreign(value: Any) -> bool:
-    plain = value is None or isinstance(value, bool | int | float | str | bytes)
-    return not plain and not is_array(value)
+    return type(value).__module__ != "builtins" and not is_array(value)
 
 
 def several(role: str, seen: Sequence[Candidate]) -> ArgumentError:
@@ -120,15 +119,14 @@ def _described(one: Candidate) -> str:
 
 
 def _kind(one: Candidate) -> str:
-    value = one.value
-    if one.stems is not None:
-        return f"dict of {', '.join(one.stems)}"
-    if is_array(value):
+    return kind_of(one.value) if one.stems is None else f"dict of {', '.join(one.stems)}"
+
+
+def kind_of(value: Any) -> str:
+    """Show what a value is: a number as it is, the dtype and shape of an array, else the type."""
+    if shape_of(value) is not None and dtype_of(value):
         return f"{dtype_of(value)} {axes(value)}"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    return (
-        f"{type(value).__name__} of {len(value)}"
-        if isinstance(value, list)
-        else type(value).__name__
-    )
+    kind = type(value).__name__
+    return f"{kind} of {len(value)}" if isinstance(value, list | tuple) else kind

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -128,6 +128,41 @@ def test_diffusers_arrays_have_their_channels_first() -> None:
     np.testing.assert_array_equal(found[1, :, 1], audios[1, 1])
 
 
+def test_an_output_that_is_one_array_is_the_prediction() -> None:
+    """Whether it holds sounds is judged later, so that what is wrong costs the prediction alone."""
+    for outputs in (array(2, 400), array(2, 80, 300), array(2, 30, dtype="complex64")):
+        found = find_sounds(outputs, {"clean": array(2, 8000)})
+
+        assert found.sounds["prediction"] is outputs
+        assert "target" in found.sounds
+
+
+@pytest.mark.parametrize(
+    ("outputs", "seen"),
+    [
+        ({"prediction": None}, "{'prediction': None} (dict)"),
+        ({}, "{} (dict)"),
+        (0.25, "0.25"),
+        ("text", "str"),
+        (array(3), "float32 (3,)"),
+        ({"ids": [1, 2], "loss": array()}, "ids: list of 2, loss: float32 ()"),
+        ([{"text": "a", "n": (1, 2)}], "0.text: str, 0.n: tuple of 2"),
+    ],
+)
+def test_outputs_without_a_sound_are_shown(outputs: Any, seen: str) -> None:
+    """Whatever it is, the message says what was returned, and what to return instead."""
+    message = f"expected a prediction in the outputs, found none in {seen}: return"
+    with refused(ArgumentError, message):
+        find_sounds(outputs, {"audio": array(2, 8000)})
+
+
+def test_of_many_values_the_first_are_listed() -> None:
+    """A message stays short."""
+    with pytest.raises(ArgumentError, match=r"k11: 11, and 88 more: return") as told:
+        find_sounds({f"k{number}": number for number in range(100)}, None)
+    assert len(str(told.value)) < 400
+
+
 # --- what is given to the model
 
 
@@ -151,6 +186,20 @@ def test_plain_keys_of_a_batch_are_the_target_or_beside_a_target_the_input() -> 
     letters = find_sounds(outputs, {"x": x, "y": clean}).sounds
     assert letters["input"] is x
     assert letters["target"] is clean
+
+
+def test_plain_keys_beside_a_prediction_are_its_target() -> None:
+    """The same key is the prediction where nothing else is; two letters alone are unclear."""
+    audio, made, x, y = (array(2, 8000) for _ in range(4))
+
+    assert find_sounds({"audio": audio}, None).sounds["prediction"] is audio
+    assert find_sounds({"audio": audio, "y_hat": made}, None).sounds["target"] is audio
+    selected = find_sounds({"audio": audio, "mine": made}, None, selectors={"prediction": "mine"})
+    assert selected.sounds["target"] is audio
+    three = find_sounds({"x": x, "y": y, "y_hat": made}, None).sounds
+    assert (three["input"] is x, three["target"] is y) == (True, True)
+    with refused(ArgumentError, "expected one prediction, found 2 that may be it, x: float32"):
+        find_sounds({"x": x, "y": y}, None)
 
 
 def test_an_unclear_target_costs_the_target_alone() -> None:
@@ -256,7 +305,7 @@ def test_what_is_selected_has_to_be_a_batch() -> None:
     """A number is not one, whatever its key."""
     with refused(
         ShapeError,
-        "expected 'prediction' as a batch of sounds, (B, T), (B, C, T) or a list, got ndarray (): "
+        "expected 'prediction' as a batch of sounds, (B, T), (B, C, T) or a list, got float32 (): "
         "AudioMonitor(prediction='key') says where else it is",
     ):
         find_sounds({"loss": array()}, None, selectors={"prediction": "loss"})
@@ -451,19 +500,22 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(max_examples=400)
 @given(ANYTHING, ANYTHING, st.sampled_from([None, ["a", "b"], ["a", "b", "c"]]))
 def test_nothing_that_is_returned_makes_more_than_the_documented_errors(
     outputs: Any, batch: Any, stems: list[str] | None
 ) -> None:
-    """Whatever comes, there is a prediction or an error of ours; what is found is a sound."""
+    """Whatever comes, there is a prediction or an error of ours; what is looked for is a sound."""
     try:
         found = find_sounds(outputs, batch, stems=stems)
     except (ArgumentError, ShapeError):
         return
-    roles = {"input", "prediction", "target"}
-    assert {role.partition(".")[0] for role in found.sounds} <= roles
+    taken_as_it_is = isinstance(outputs, Form) or "prediction" in repr(outputs)
     for role, value in found.sounds.items():
-        if isinstance(value, Form) and not (role == "prediction" and "prediction" in repr(outputs)):
+        name = role.partition(".")[0]
+        assert name in {"input", "prediction", "target"}
+        if isinstance(value, Form) and not (name == "prediction" and taken_as_it_is):
             assert len(value.shape) in {2, 3}
             assert value.dtype in {"float32", "int16", "bfloat16"}
             assert len(value.shape) == 2 or value.shape[1] <= 32
+            assert value.shape[-1] >= 1024
