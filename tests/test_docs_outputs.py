@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import earmark
-from earmark import unfold
+from earmark import registry
 from earmark.errors import ArgumentError
 from earmark.outputs import Found, find_sounds
 
@@ -70,7 +70,7 @@ def test_every_line_finds_what_it_says(line: str, case: tuple[Any, Any, dict[str
     if "lengths" in arguments:
         by_hop = 256 if isinstance(arguments["lengths"], dict) else 1
         np.testing.assert_array_equal(found.lengths["prediction"], COUNTS * by_hop)
-    unfold._registered.pop(MyOutput, None)  # pyright: ignore[reportPrivateUsage] - ours to undo
+    registry._registered.pop(MyOutput, None)  # pyright: ignore[reportPrivateUsage] - ours to undo
 
 
 def test_the_message_on_the_page_is_the_one_that_is_told() -> None:

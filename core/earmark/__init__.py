@@ -6,11 +6,11 @@ from earmark.audio import Audio
 from earmark.clip import Clip, Take
 from earmark.errors import EarmarkError, EarmarkWarning
 from earmark.level import Level
+from earmark.registry import register_output
 from earmark.run import Run
 from earmark.schedule import Schedule, at_epochs, every_n_epochs, every_n_steps
 from earmark.sink import Sink
 from earmark.store import list_runs, open_run
-from earmark.unfold import register_output
 from earmark.version import __version__
 
 __all__ = [

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from earmark.registry import registered
 from earmark.roles import MIN_FRAMES, ROLES, Key, read_key
 from earmark.sounds import Sounds, as_sounds, fits
 from earmark.stems import has_stems, stem_dicts
-from earmark.unfold import Path, children, is_never, leaves, registered
+from earmark.unfold import Path, children, is_never, leaves
 
 
 @dataclass(frozen=True, eq=False)

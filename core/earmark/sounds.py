@@ -43,11 +43,11 @@ def as_sounds(value: Any, *, in_batch: bool = False, named: bool = True) -> Soun
         named: Whether a key leads to it. Without one, a list may as well be a tuple that a loader
             made a list of: in a batch it is one, and otherwise it holds sounds of one axis.
     """
+    if is_array(value):
+        return Sounds([value] if len(axes(value)) == 1 else value)
     known = _of_known_type(value)
     if known is not None:
         return known
-    if is_array(value):
-        return Sounds([value] if len(axes(value)) == 1 else value)
     if isinstance(value, Audio):
         return Sounds([value])
     if not isinstance(value, tuple | list) or not value:

@@ -1,17 +1,17 @@
 """Containers of any kind, taken apart: dicts, dataclasses, tuples, models' own output types.
 
-User types are registered here; what holds sounds of its own kind is known in `sounds`.
+What holds sounds of its own kind is known in `sounds`, what users registered in `registry`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeAlias
 
-from earmark.errors import ArgumentTypeError, shown
+from earmark.registry import registered
 from earmark.roles import means_lengths_of, read_key
 from earmark.sounds import Sounds, are_counts, as_sounds, axes, is_scalar, rate_of
 
@@ -20,33 +20,6 @@ Path: TypeAlias = tuple[Any, ...]
 
 _MAX_DEPTH = 8
 _MAX_LEAVES = 4096
-
-_registered: dict[type, Callable[[Any], Any]] = {}
-
-
-def register_output(kind: type, unfold: Callable[[Any], Mapping[str, Any]]) -> None:
-    """Say which sounds a type of outputs, or of batches, holds.
-
-    Args:
-        kind: The type; what derives from it is covered too.
-        unfold: A function from such a value to its sounds by role, for example
-            `lambda output: {"prediction": output.wav}`.
-
-    Raises:
-        ArgumentTypeError: If the one is no type, or the other no function.
-
-    Example:
-        >>> class MyOutput:
-        ...     wav = None
-        >>> register_output(MyOutput, lambda output: {"prediction": output.wav})
-    """
-    if not isinstance(kind, type) or not callable(unfold):
-        raise ArgumentTypeError(
-            "expected a type and a function from its values to sounds by role, got "
-            f"{shown(kind)} and {shown(unfold)}: register_output(MyOutput, lambda output: "
-            "{'prediction': output.wav})"
-        )
-    _registered[kind] = unfold
 
 
 @dataclass(frozen=True)
@@ -118,11 +91,6 @@ def _is_column(value: Any, path: Path) -> bool:
     if isinstance(value, list) and path and read_key(path[-1]).is_own:
         return True  # what is listed under a role's own name is judged one by one, later
     return len(value) > 0 and all(map(is_scalar, value))
-
-
-def registered(value: Any) -> Callable[[Any], Any] | None:
-    """The function that a value's type, or the nearest above it, was registered with."""
-    return next((_registered[kind] for kind in type(value).__mro__ if kind in _registered), None)
 
 
 def children(value: Any) -> list[tuple[Any, Any]] | None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import earmark
-from earmark import Audio, unfold
+from earmark import Audio, registry
 from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, ShapeError
 from earmark.outputs import find_sounds
-from earmark.unfold import registered
+from earmark.registry import registered
 from tests.core.families import FAMILIES, AudioPipelineOutput, AudioSignal, Family, check
 
 
@@ -432,7 +432,7 @@ def fixture_registered_types() -> Iterator[None]:
     """A type of the user's, for as long as a test takes."""
     earmark.register_output(Mine, lambda output: {"prediction": output.wav, "aux": output.wav})
     yield
-    del unfold._registered[Mine]  # pyright: ignore[reportPrivateUsage] - nobody else's to undo
+    del registry._registered[Mine]  # pyright: ignore[reportPrivateUsage] - nobody else's to undo
 
 
 def test_a_type_of_ones_own_is_registered_in_a_line(registered_types: None) -> None:
