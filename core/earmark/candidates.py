@@ -122,9 +122,9 @@ def selected(
     for one in known:
         if one.value is value and value is not None:
             return one
-    unfold = registered(value)
-    if unfold is not None:
-        value = unfold(value).get(role)
+    declared = registered(value)
+    if declared is not None:
+        value = declared.get(role)
     sounds, inner = as_sounds(value), None
     if sounds is None and isinstance(value, Mapping):
         every = {str(key): as_sounds(child) for key, child in children(value) or ()}

@@ -62,8 +62,8 @@ def find_sounds(
         selectors: Where the sounds of a role are, for roles that are not to be looked for; a role
             of any name that is to be found besides.
         stems: The names of the sounds of a mixture, `(B, S, T)` or `(B, S, C, T)`, in their order.
-        lengths: Where the lengths of padded sounds are, for all roles or by role; else those are
-            taken that have the name of the sound beside it.
+        lengths: Where the lengths of padded sounds are, for all roles or by role; else, and of
+            other roles, those that have the name of the sound beside them.
         decoded: Roles that are not sounds yet, whose values are not judged, nor taken apart.
 
     Returns:
@@ -78,8 +78,7 @@ def find_sounds(
     finder = _Finder(outputs, batch, dict(selectors or {}), stems, decoded)
     faults: dict[str, EarmarkError] = {}
     found = {"prediction": finder.prediction()}
-    others = ("target", "input", *(role for role in finder.selectors if role not in ROLES))
-    for role in others:
+    for role in finder.other_roles():
         try:
             found[role] = finder.other(role)
         except EarmarkError as error:
@@ -142,6 +141,12 @@ class _Finder:
             raise none_found(self.outputs, self.returned)
         return one
 
+    def other_roles(self) -> list[str]:
+        """The other roles that are looked for: also those that are selected or declared."""
+        declared = [one.declared for one in (*self.returned, *self.given) if one.declared]
+        roles = dict.fromkeys([*ROLES, *self.selectors, *declared])
+        return [role for role in roles if role != "prediction"]
+
     def other(self, role: str) -> dict[str, Sounds]:
         """Another role than the prediction, or its stems; nothing, if there is none."""
         if role in self.selectors:
@@ -200,6 +205,8 @@ class _Finder:
     def _sounds(self, role: str, one: Candidate) -> dict[str, Sounds]:
         if role in self.decoded:
             return {role: Sounds(one.value)}
+        if one.sounds is None and one.stems is None:
+            one = selected(one.value, role, (), self.stems)
         if one.stems is not None:
             return {stem_role(role, name): sounds for name, sounds in one.stems.items()}
         sounds = one.sounds or Sounds(one.value)
@@ -239,10 +246,7 @@ def _checked(role: str, value: Any) -> Any:
 def _lengths(
     found: Mapping[str, Sounds], lengths: Any, outputs: Any, batch: Any
 ) -> tuple[dict[str, Any], dict[str, EarmarkError]]:
-    if lengths is None:
-        beside = {role: sounds.lengths for role, sounds in found.items()}
-        return {role: counts for role, counts in beside.items() if counts is not None}, {}
-    cut: dict[str, Any] = {}
+    cut = {role: one.lengths for role, one in found.items() if one.lengths is not None}
     faults: dict[str, EarmarkError] = {}
     for role in found:
         wanted = of_role(lengths, role)
@@ -253,5 +257,6 @@ def _lengths(
         if counts:
             cut[role] = in_samples(counts[0], hop)
         else:
+            cut.pop(role, None)
             faults["lengths"] = not_selected("lengths", selector, outputs, batch)
     return cut, faults

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from earmark.registry import registered
-from earmark.roles import means_lengths_of, read_key
+from earmark.roles import RATES, means_lengths_of, read_key
 from earmark.sounds import Sounds, are_counts, as_sounds, axes, is_scalar, rate_of
 
 Path: TypeAlias = tuple[Any, ...]
@@ -59,11 +59,9 @@ def _leaves(
 ) -> Iterator[Leaf]:
     if id(value) in above or len(above) > _MAX_DEPTH:
         return
-    unfold = registered(value)
-    if unfold is not None:
-        for role, sound in unfold(value).items():
-            if sound is not None:
-                yield Leaf((*path, role), sound, as_sounds(sound), declared=role)
+    declared = registered(value)
+    if declared is not None:
+        yield from _declared(declared, path)
         return
     named = bool(path) and isinstance(path[-1], str)
     sounds = as_sounds(value, in_batch=in_batch, named=named)
@@ -78,11 +76,20 @@ def _leaves(
     above |= {id(value)}
     for key, child in found:
         for leaf in _leaves(child, (*path, key), rate, above, in_batch=in_batch):
-            if leaf.sounds is None or leaf.sounds.lengths is not None or leaf.declared is not None:
-                yield leaf
-            else:
-                lengths = _lengths_beside(leaf, key, found, in_batch=in_batch)
-                yield replace(leaf, sounds=replace(leaf.sounds, lengths=lengths))
+            yield _with_lengths(leaf, len(path), beside, in_batch=in_batch)
+
+
+def _declared(values: Mapping[str, Any], path: Path) -> Iterator[Leaf]:
+    rate = rate_of(values)
+    for role, value in values.items():
+        about = any(means_lengths_of(role, other, in_batch=False) for other in values)
+        if about or role in RATES:
+            continue
+        sounds = as_sounds(value)
+        if sounds is not None and sounds.sample_rate is None:
+            sounds = replace(sounds, sample_rate=rate)
+        leaf = Leaf((*path, role), value, sounds, declared=role)
+        yield _with_lengths(leaf, len(path), values, in_batch=False)
 
 
 def _is_column(value: Any, path: Path) -> bool:
@@ -114,21 +121,24 @@ def children(value: Any) -> list[tuple[Any, Any]] | None:
     return [(key, child) for key, child in items if child is not None]
 
 
-def _lengths_beside(
-    leaf: Leaf, key: Any, siblings: list[tuple[Any, Any]], *, in_batch: bool
-) -> Any:
-    if leaf.sounds is None or isinstance(leaf.sounds.value, list):
-        return None
-    count = next(iter(axes(leaf.sounds.value)), 0)
-    if isinstance(key, int) and not in_batch and len(leaf.path) and leaf.path[-1] == key:
-        follower = next((value for other, value in siblings if other == key + 1), None)
-        return follower if are_counts(follower, count) else None
-    for other, value in siblings:
-        if means_lengths_of(other, key, in_batch=in_batch) and are_counts(
-            value, count, relative=True
-        ):
-            return value
-    return None
+def _with_lengths(leaf: Leaf, depth: int, beside: Mapping[Any, Any], *, in_batch: bool) -> Leaf:
+    """Add the lengths of the sounds, if they are beside them or what holds them."""
+    sounds = leaf.sounds
+    if sounds is None or sounds.lengths is not None or isinstance(sounds.value, list):
+        return leaf
+    count = next(iter(axes(sounds.value)), 0)
+    key = leaf.path[depth]
+    if isinstance(key, int):
+        follower = None if in_batch or len(leaf.path) > depth + 1 else beside.get(key + 1)
+        found = [follower] if are_counts(follower, count) else []
+    else:
+        found = [
+            value
+            for other, value in beside.items()
+            if means_lengths_of(other, key, in_batch=in_batch)
+            and are_counts(value, count, relative=True)
+        ]
+    return replace(leaf, sounds=replace(sounds, lengths=found[0])) if found else leaf
 
 
 def is_never(path: Path) -> bool:

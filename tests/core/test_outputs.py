@@ -16,7 +16,6 @@ import earmark
 from earmark import Audio, registry
 from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, ShapeError
 from earmark.outputs import find_sounds
-from earmark.registry import registered
 from tests.core.families import FAMILIES, AudioPipelineOutput, AudioSignal, Family, check
 
 
@@ -390,6 +389,8 @@ def test_lengths_are_selected_for_all_roles_or_by_role() -> None:
     np.testing.assert_array_equal(everywhere["prediction"], [5120, 7680])
     np.testing.assert_array_equal(everywhere["target"], [5120, 7680])
     assert by_role == {"prediction": [40_000, 60_000], "target": [1.0, 0.5]}
+    beside = find_sounds(outputs | {"wav_len": [1, 2]}, batch, lengths={"target": "part"}).lengths
+    assert beside == {"prediction": [1, 2], "target": [1.0, 0.5]}
 
 
 def test_lengths_that_are_not_there_are_a_fault() -> None:
@@ -427,23 +428,55 @@ class MineToo(Mine):
     pass
 
 
-@pytest.fixture(name="registered_types")
-def fixture_registered_types() -> Iterator[None]:
-    """A type of the user's, for as long as a test takes."""
-    earmark.register_output(Mine, lambda output: {"prediction": output.wav, "aux": output.wav})
-    yield
-    del registry._registered[Mine]  # pyright: ignore[reportPrivateUsage] - nobody else's to undo
+@pytest.fixture(name="register")
+def fixture_register() -> Iterator[Any]:
+    """Registers a type of the user's, for as long as a test takes."""
+    yield lambda unfold: earmark.register_output(Mine, unfold)
+    registry._registered.pop(Mine, None)  # pyright: ignore[reportPrivateUsage] - ours to undo
 
 
-def test_a_type_of_ones_own_is_registered_in_a_line(registered_types: None) -> None:
+def test_a_type_of_ones_own_is_registered_in_a_line(register: Any) -> None:
     """What derives from it is covered, wherever it is, and also where it is selected."""
+    register(lambda output: {"prediction": output.wav, "target": None})
     sound = array(2, 500)
 
     for outputs in (Mine(sound), MineToo(sound), (array(), {"out": MineToo(sound)})):
+        assert list(find_sounds(outputs, None).sounds) == ["prediction"]
         assert find_sounds(outputs, None).sounds["prediction"] is sound
     found = find_sounds({"a": Mine(sound), "b": 1}, None, selectors={"prediction": "a"})
     assert found.sounds["prediction"] is sound
-    assert registered(Mine(0)) is registered(MineToo(0)) is not None
+
+
+def test_a_registered_type_may_have_any_roles(register: Any) -> None:
+    """Roles of any name, dicts of stems, pairs; lengths and a rate beside them."""
+    counts = np.array([8000, 4000])
+    register(
+        lambda mine: {
+            "prediction": {"speech": mine.wav, "music": mine.wav},
+            "coarse": mine.wav,
+            "coarse_lengths": counts,
+            "target": (mine.wav, 16_000),
+            "sample_rate": 48_000,
+        }
+    )
+
+    found = find_sounds({"out": Mine(array(2, 8000))}, None)
+
+    assert list(found.sounds) == ["prediction.speech", "prediction.music", "target", "coarse"]
+    assert found.sample_rates["target"] == 16_000
+    assert found.sample_rates["coarse"] == 48_000
+    assert found.lengths["coarse"] is counts
+    assert found.faults == {}
+
+
+def test_a_registered_function_returns_sounds_by_role(register: Any) -> None:
+    """A sound alone has no role."""
+    register(lambda output: output.wav)
+    with refused(
+        ArgumentTypeError,
+        "expected sounds by role from the function that Mine was registered with, got 'wav' (str)",
+    ):
+        find_sounds(Mine("wav"), None)
 
 
 def test_an_unknown_type_is_told_with_the_line_that_registers_it() -> None:
