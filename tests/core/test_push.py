@@ -61,8 +61,8 @@ def leave(spool: Path, *steps: int, url: str = "s3://bucket/run", host: str = ""
     opening = Opening.create(spool, url, {})
     writer = Writer(opening.run)
     for step in steps:
-        places = {"step": step, "example": "utt", "tag": ""}
-        clips = (clip(noise(seed=s), r, **places) for r, s in (("prediction", step), ("target", 9)))
+        sounds = {"prediction": noise(seed=step), "target": noise(seed=9)}
+        clips = [clip(s, r, step=step, example="utt", tag="") for r, s in sounds.items()]
         assert writer.publish(step, clips)
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
