@@ -217,7 +217,7 @@ def test_ls_shows_the_first_rows_of_a_long_table_at_once(tmp_path: Path) -> None
             tones = np.tile(TONE, (150, 1))
             run.log_batch({"prediction": tones}, step=step, sample_rate=8000)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "earmark", "ls", tmp_path / "run"]
+    command = [sys.executable, "-m", "earmark", "ls", str(tmp_path / "run")]
     with subprocess.Popen(command, stdout=theirs, env={**os.environ, "COLUMNS": "80"}) as process:
         os.close(theirs)
         shown = b""
