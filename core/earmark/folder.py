@@ -116,20 +116,32 @@ def read_run_file(place: Place) -> dict[str, Any]:
         data = tree.read(RUN_FILE)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise _no_run(tree) from None
+    return judge_run(data, tree.place)
+
+
+def judge_run(data: bytes, place: str) -> dict[str, Any]:
+    """Parse what a run's file holds: its name and format.
+
+    Args:
+        data: The file's content.
+        place: The run's directory or URL, for the message of an error.
+
+    Raises:
+        RunFormatError: If the run is of a later major format, or its file is broken.
+    """
     try:
         run: dict[str, Any] = json.loads(data.decode())
         major = int(str(run["format"]).split(".")[0])
         run["name"] = str(run["name"])
-        run["name"] = str(run["name"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunFormatError(
-            f"expected {str(tree.at(RUN_FILE))!r} to hold a run's name and format, got {error!r}: "
+            f"expected '{place}/{RUN_FILE}' to hold a run's name and format, got {error!r}: "
             "delete the file and open the run for writing, which makes it anew; its takes stay as "
             "they are"
         ) from error
     if major > int(FORMAT.split(".")[0]):
         raise RunFormatError(
-            f"expected a run of format {FORMAT}, got {run['format']} at {tree.place!r}: "
+            f"expected a run of format {FORMAT}, got {run['format']} at {place!r}: "
             "pip install --upgrade earmark"
         )
     return run

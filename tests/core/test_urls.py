@@ -28,7 +28,10 @@ from tests.core.at_url import served as served  # noqa: PLC0414 - a fixture
 from tests.core.at_url import store as store  # noqa: PLC0414 - a fixture
 from tests.core.object_store import ObjectStore
 
-PUSH = "repair the run where it was written, and send it again with earmark push"
+PUSH = (
+    "earmark check --repair where the run was written, delete this file here, and send it again: "
+    "earmark push RUN --to s3://bucket/runs/vocoder"
+)
 
 
 def place(clip: Clip) -> tuple[Any, ...]:

@@ -20,7 +20,10 @@ from tests.core.at_url import store as store  # noqa: PLC0414 - a fixture
 from tests.core.damage import BACKUP, Written
 from tests.core.object_store import ObjectStore
 
-PUSH = "repair the run where it was written, and send it again with earmark push"
+PUSH = (
+    "earmark check --repair where the run was written, delete this file here, and send it again: "
+    "earmark push RUN --to s3://bucket/runs/vocoder"
+)
 
 
 # --- checking
@@ -77,7 +80,7 @@ def test_a_run_at_a_url_is_repaired_where_it_was_written(store: ObjectStore) -> 
     with pytest.raises(
         ArgumentError,
         match=r"expected a run on this machine to repair, got 's3://bucket/runs/vocoder': repair it"
-        " on the machine that wrote it, and send it again with earmark push",
+        " on the machine that wrote it, and send it again: earmark push RUN --to s3://bucket/runs/vocoder",
     ):
         repair_run(store.url("runs/vocoder"))
 
