@@ -20,9 +20,13 @@ from earmark.tree import LocalTree
 from earmark.verify import Folders, Problem, verify_reference, verify_take
 
 _ANEW = "earmark check --repair makes it anew"
+_REPAIR = "--repair"
 _SWEEP = "earmark check --repair removes it"
 _WAIT = "earmark check --repair makes it anew when its writer has ended"
-_PUSH = "repair the run where it was written, and send it again with earmark push"
+_PUSH = (
+    "earmark check --repair where the run was written, delete this file here, and send it again: "
+    "earmark push RUN --to {}"
+)
 _WRITER = "restore it from a backup; its takes are read as if they were the oldest"
 
 
@@ -49,12 +53,11 @@ def check_run(path: str | os.PathLike[str]) -> list[Problem]:
         *_take_problems(survey),
         *_leftover_problems(survey),
     ]
-    return problems if survey.is_here else [_of_a_copy(problem) for problem in problems]
-
-
-def _of_a_copy(problem: Problem) -> Problem:
-    """Name the way out where nothing can be repaired: what was uploaded is uploaded again."""
-    return replace(problem, way_out=_PUSH) if "--repair" in problem.way_out else problem
+    if survey.is_here:
+        return problems
+    # Nothing is repaired at a URL: what was uploaded is uploaded again.
+    push = _PUSH.format(survey.tree.place)
+    return [replace(each, way_out=push) if _REPAIR in each.way_out else each for each in problems]
 
 
 def _run_problems(survey: Survey) -> Iterator[Problem]:

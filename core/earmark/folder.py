@@ -121,7 +121,7 @@ def read_run_file(place: Place) -> dict[str, Any]:
         data = tree.read(RUN_FILE)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise _no_run(tree) from None
-    return judge_run(data, str(tree.place))
+    return judge_run(data, tree.place)
 
 
 def judge_run(data: bytes, place: str) -> dict[str, Any]:

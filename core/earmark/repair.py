@@ -47,7 +47,7 @@ def repair_run(path: str | os.PathLike[str]) -> list[str]:
     if not isinstance(tree, LocalTree):
         raise ArgumentError(
             f"expected a run on this machine to repair, got {tree.place!r}: repair it on the "
-            "machine that wrote it, and send it again with earmark push"
+            f"machine that wrote it, and send it again: earmark push RUN --to {tree.place}"
         )
     survey = Survey.of(tree)
     return [

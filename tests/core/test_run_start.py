@@ -177,9 +177,8 @@ def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [
         (None, ArgumentTypeError, r"expected the run's directory as a path, got None \(NoneType\)"),
         (5, ArgumentTypeError, r"expected the run's directory as a path, got 5 \(int\): pass one"),
-        ("", ArgumentError, r"expected a directory on this machine, such as 'runs/first', got ''"),
-        ("s3://b/run", ArgumentError, r"expected a directory on this machine, .* got 's3://b/run'"),
-        ("file:///tmp/x", ArgumentError, r"expected a directory on this machine, such as"),
+        ("", ArgumentError, r"expected a directory such as 'runs/first', or a URL .*, got ''"),
+        ("file:///tmp/x", ArgumentError, r"got 'file:///tmp/x': a path has no scheme, and a URL"),
     ],
 )
 def test_a_run_is_a_directory(path: Any, error: type[Exception], message: str) -> None:
