@@ -18,7 +18,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import soundfile
@@ -35,6 +35,22 @@ _FLAC_MAX_CHANNELS = 8
 _FLAC_MAX_RATE = 655_350
 _UNKNOWN_LENGTH = 2**63 - 1
 _LOSSY_OR_FLAC = {"FLAC": ".flac", "OGG": ".ogg", "MP3": ".mp3"}
+
+
+class Writable(Protocol):
+    """What a sound is written into."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write at the current place, and say how much that was."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to another place, and say which."""
+        ...
+
+    def tell(self) -> int:
+        """Say which place is the current one."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -133,7 +149,7 @@ def _is_pcm(samples: Samples | Blocks, bits: int) -> bool:
 
 
 def encode(
-    file: BinaryIO | str | os.PathLike[str],
+    file: Writable | str | os.PathLike[str],
     samples: Samples | Blocks,
     sample_rate: int,
     encoding: Encoding,
@@ -141,7 +157,8 @@ def encode(
     """Write one sound.
 
     Args:
-        file: A path, or a binary file open for writing and seeking.
+        file: A path, or a binary file open for writing and seeking; what its methods raise is not
+            raised here.
         samples: Shape `(frames, channels)`, finite where the encoding is PCM.
         sample_rate: In Hz.
         encoding: As `choose` returned it. PCM rounds to the nearest value.
