@@ -163,8 +163,9 @@ def encode(
         sample_rate: In Hz.
         encoding: As `choose` returned it. PCM rounds to the nearest value.
     """
+    target: Any = file  # soundfile's own types name concrete files only
     with soundfile.SoundFile(
-        file,
+        target,
         "w",
         samplerate=sample_rate,
         channels=samples.shape[1],
