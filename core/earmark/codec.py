@@ -188,7 +188,11 @@ def _rounded(samples: Samples | Blocks, encoding: Encoding) -> Iterator[NDArray[
             scratch, integers = np.empty(block.size, np.float32), np.empty(block.size, dtype)
         scaled = scratch[: block.size].reshape(block.shape)
         # float32 is exact here: powers of two scale, and what is rounded has 24 bits at most.
-        np.multiply(block, np.float32(scale), out=scaled)
+        if block.flags.c_contiguous:
+            np.multiply(block, np.float32(scale), out=scaled)
+        else:  # a channel at a time: numpy would go frame by frame
+            for channel in range(block.shape[1]):
+                np.multiply(block[:, channel], np.float32(scale), out=scaled[:, channel])
         np.rint(scaled, out=scaled)
         np.clip(scaled, -scale, scale - 1, out=scaled)
         np.multiply(scaled, np.float32(up), out=scaled)
