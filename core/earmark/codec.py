@@ -18,7 +18,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import soundfile
@@ -35,6 +35,22 @@ _FLAC_MAX_CHANNELS = 8
 _FLAC_MAX_RATE = 655_350
 _UNKNOWN_LENGTH = 2**63 - 1
 _LOSSY_OR_FLAC = {"FLAC": ".flac", "OGG": ".ogg", "MP3": ".mp3"}
+
+
+class Writable(Protocol):
+    """What a sound is written into."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write at the current place, and say how much that was."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to another place, and say which."""
+        ...
+
+    def tell(self) -> int:
+        """Say which place is the current one."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -133,7 +149,7 @@ def _is_pcm(samples: Samples | Blocks, bits: int) -> bool:
 
 
 def encode(
-    file: BinaryIO | str | os.PathLike[str],
+    file: Writable | str | os.PathLike[str],
     samples: Samples | Blocks,
     sample_rate: int,
     encoding: Encoding,
@@ -141,13 +157,15 @@ def encode(
     """Write one sound.
 
     Args:
-        file: A path, or a binary file open for writing and seeking.
+        file: A path, or a binary file open for writing and seeking; what its methods raise is not
+            raised here.
         samples: Shape `(frames, channels)`, finite where the encoding is PCM.
         sample_rate: In Hz.
         encoding: As `choose` returned it. PCM rounds to the nearest value.
     """
+    target: Any = file  # soundfile's own types name concrete files only
     with soundfile.SoundFile(
-        file,
+        target,
         "w",
         samplerate=sample_rate,
         channels=samples.shape[1],
@@ -170,7 +188,11 @@ def _rounded(samples: Samples | Blocks, encoding: Encoding) -> Iterator[NDArray[
             scratch, integers = np.empty(block.size, np.float32), np.empty(block.size, dtype)
         scaled = scratch[: block.size].reshape(block.shape)
         # float32 is exact here: powers of two scale, and what is rounded has 24 bits at most.
-        np.multiply(block, np.float32(scale), out=scaled)
+        if block.flags.c_contiguous:
+            np.multiply(block, np.float32(scale), out=scaled)
+        else:  # a channel at a time: numpy would go frame by frame
+            for channel in range(block.shape[1]):
+                np.multiply(block[:, channel], np.float32(scale), out=scaled[:, channel])
         np.rint(scaled, out=scaled)
         np.clip(scaled, -scale, scale - 1, out=scaled)
         np.multiply(scaled, np.float32(up), out=scaled)

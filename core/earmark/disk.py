@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from earmark.names import TEMPORARY
+
+_PART = 1 << 16
 
 
 def json_line(record: Mapping[str, Any]) -> str:
@@ -31,6 +35,74 @@ def write_durably(path: Path, data: bytes | memoryview) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+class DurableFile:
+    """A new file that a library writes which passes over errors: the first one is raised here.
+
+    As a context it ends by waiting until the disk has all of it.
+
+    Args:
+        path: Where.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=4 * _PART)
+        self._error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write at the current place, and say how much that was."""
+        return self._attempt(self._file.write, data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to another place, and say which."""
+        return self._attempt(self._file.seek, offset, whence)
+
+    def tell(self) -> int:
+        """Say which place is the current one."""
+        return self._attempt(self._file.tell)
+
+    def _attempt(self, action: Callable[..., int], *arguments: Any) -> int:
+        if self._error is None:
+            try:
+                return action(*arguments)
+            except OSError as error:
+                self._error = error
+        return 0
+
+    def __enter__(self) -> DurableFile:  # noqa: PYI034 - typing.Self came with Python 3.11
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._attempt(self._sync)
+        if error is None and self._error is None:
+            self._file.close()
+            return
+        with contextlib.suppress(OSError):  # which would be the same one again
+            self._file.close()
+        if self._error is not None:
+            raise self._error
+
+    def _sync(self) -> int:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return 0
+
+
+def fingerprint(path: Path) -> tuple[int, str]:
+    """A file's size in bytes, and its SHA-256 in hexadecimal."""
+    content, num_bytes, part = hashlib.sha256(), 0, memoryview(bytearray(_PART))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(part):
+            content.update(part[:count])
+            num_bytes += count
+    return num_bytes, content.hexdigest()
 
 
 def sync_folder(path: Path) -> None:

@@ -62,8 +62,8 @@ class Run:
         strict: Raise errors instead of warning of them.
         dry_run: Convert everything, write nothing.
         max_pending_mib: How much may wait to be published, in MiB of samples as they were logged;
-            a sound that is larger is taken alone. When that is full, logging waits, and then
-            drops what there is no room for.
+            a sound that is larger is taken alone, a take that is larger is published in parts.
+            When that is full, logging waits, and then drops what there is no room for.
         max_wait_seconds: How long logging waits for room in total, until room is made again.
         spool: The directory in which a run at a URL is written before it is sent; that of the
             environment's `EARMARK_SPOOL`, or one in the user's cache, if none is given.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import platform
@@ -29,7 +28,9 @@ from earmark.blocks import Blocks
 from earmark.clip import Clip, Take, to_record
 from earmark.codec import Header, choose, encode, kept_suffix
 from earmark.disk import (
+    DurableFile,
     append_line,
+    fingerprint,
     json_line,
     json_lines,
     publish_folder,
@@ -195,13 +196,19 @@ class Writer:
         return _read_reference(final)
 
     def _write_sound(self, folder: Path, stem: str, clip: Clip) -> dict[str, Any]:
-        data, header, suffix = _kept(clip.audio) or _encoded(clip, self._bit_depth)
-        write_durably(folder / f"{stem}{suffix}", data)
+        kept = _kept(clip.audio)
+        if kept is None:
+            file, header = _write_encoded(folder, stem, clip, self._bit_depth)
+        else:
+            data, header, suffix = kept
+            file = folder / f"{stem}{suffix}"
+            write_durably(file, data)
+        num_bytes, sha256 = fingerprint(file)
         return {
-            "file_name": f"{stem}{suffix}",
+            "file_name": file.name,
             **to_record(clip, header, clip.level),
-            "num_bytes": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
+            "num_bytes": num_bytes,
+            "sha256": sha256,
         }
 
 
@@ -235,16 +242,18 @@ def _kept(audio: Audio) -> tuple[bytes, Header, str] | None:
     return data, origin.header, suffix
 
 
-def _encoded(clip: Clip, bit_depth: int | None) -> tuple[memoryview, Header, str]:
+def _write_encoded(
+    folder: Path, stem: str, clip: Clip, bit_depth: int | None
+) -> tuple[Path, Header]:
     samples, rate = _samples(clip.audio), clip.audio.sample_rate
     if clip.level.num_nonfinite:
         samples = replace(samples, finite=True)
     encoding = choose(samples, rate, bit_depth, over=clip.level.num_over > 0)
-    # In memory first: libsndfile passes over a disk that fills up while it writes the last block.
-    buffer = io.BytesIO()
-    encode(buffer, samples, rate, encoding)
-    header = Header(rate, *samples.shape, encoding.format, encoding.subtype)
-    return buffer.getbuffer(), header, encoding.suffix
+    path = folder / f"{stem}{encoding.suffix}"
+    # libsndfile passes over a disk that fills up while it writes the last block.
+    with DurableFile(path) as file:
+        encode(file, samples, rate, encoding)
+    return path, Header(rate, *samples.shape, encoding.format, encoding.subtype)
 
 
 def _samples(audio: Audio) -> Blocks:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,9 @@ from typing import NoReturn
 import pytest
 
 from earmark.disk import (
+    DurableFile,
     append_line,
+    fingerprint,
     json_line,
     json_lines,
     publish_folder,
@@ -161,3 +164,50 @@ def test_what_a_full_disk_refuses_leaves_the_old_content(tmp_path: Path) -> None
 
     assert file.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_is_written_at_any_place(tmp_path: Path) -> None:
+    """As libraries do that write a header once they know how long the rest is."""
+    with DurableFile(tmp_path / "sound") as file:
+        assert file.write(b"????rest") == 8
+        assert file.seek(0) == 0
+        file.write(b"head")
+        assert file.tell() == 4
+
+    assert (tmp_path / "sound").read_bytes() == b"headrest"
+
+
+def write_too_much(path: Path, size: int, error: Exception | None = None) -> None:
+    """Write to a disk that holds 1000 bytes, as a library that passes over errors, and fail."""
+    with files_of_at_most(1000), DurableFile(path) as file:
+        file.write(bytes(size))
+        if error is not None:
+            raise error
+
+
+@pytest.mark.parametrize("size", [2_000, 2_000_000])
+def test_a_file_that_the_disk_refuses_is_an_error_in_the_end(tmp_path: Path, size: int) -> None:
+    """Whether a write or the last flush fails, a library that passes over it hides nothing."""
+    with pytest.raises(OSError, match="File too large"):
+        write_too_much(tmp_path / "sound", size)
+
+
+def test_the_disks_error_comes_before_what_follows_from_it(tmp_path: Path) -> None:
+    """What a library makes of a refused write says less than the refusal itself."""
+    with pytest.raises(OSError, match="File too large"):
+        write_too_much(tmp_path / "sound", 2_000_000, RuntimeError("unspecified internal error"))
+
+
+def test_another_error_is_itself(tmp_path: Path) -> None:
+    """An error that has nothing to do with the disk passes through."""
+    with pytest.raises(ZeroDivisionError), DurableFile(tmp_path / "sound"):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 16, 200_000])
+def test_a_fingerprint_is_that_of_all_bytes(tmp_path: Path, size: int) -> None:
+    """Files are read in parts; their size and hash are those of the whole."""
+    data = os.urandom(size)
+    (tmp_path / "sound").write_bytes(data)
+
+    assert fingerprint(tmp_path / "sound") == (size, hashlib.sha256(data).hexdigest())

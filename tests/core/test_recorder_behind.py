@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+import tracemalloc
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from earmark import Run, Take, open_run
+from earmark.memory import MIB
 from earmark.testing import MemorySink, noise
 from tests.core.behind import (
     LONG,
@@ -309,3 +311,23 @@ def test_a_strict_run_raises_when_it_is_flushed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="tracker is full"):
         run.close()
     run.close()
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float16", "float32"])
+def test_a_long_sound_takes_no_memory_besides_its_copy(tmp_path: Path, dtype: str) -> None:
+    """It is converted, metered, encoded and written in parts, in whatever dtype it was logged."""
+    quarter = np.random.default_rng(0).integers(-9000, 9000, 1 << 20, dtype=np.int16)
+    samples = np.tile(quarter, 4) if dtype == "int16" else np.tile(quarter / 2**16, 4).astype(dtype)
+    with Run(tmp_path, strict=True) as run:
+        run.log({"prediction": samples[:100], "target": samples[:100]}, step=0, sample_rate=16_000)
+        run.flush(LONG)
+        tracemalloc.start()
+        try:
+            for step, role in ((1, "prediction"), (2, "target")):
+                run.log({role: samples}, step=step, sample_rate=16_000)
+                run.flush(LONG)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert samples.nbytes <= peak <= 1.125 * samples.nbytes + 3 * MIB
