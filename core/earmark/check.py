@@ -3,6 +3,7 @@
 run.json README.md writers/    there, and whole
 takes/                         each take and each reference against its records (verify)
 index/                         says what the takes say
+sent/                          names takes, line by line
 .tmp-*                         nothing is left over by writers that are gone
 """
 
@@ -14,13 +15,15 @@ from pathlib import Path
 
 from earmark.folder import README
 from earmark.leftovers import find_leftovers
-from earmark.names import INDEX, RUN_FILE, TAKES, WRITERS
+from earmark.names import INDEX, RUN_FILE, SENT, TAKES, WRITERS
+from earmark.store import parse_lines
 from earmark.survey import Survey, is_whole
 from earmark.verify import Problem, verify_reference, verify_take
 
 _ANEW = "earmark check --repair makes it anew"
 _SWEEP = "earmark check --repair removes it"
 _WAIT = "earmark check --repair makes it anew when its writer has ended"
+_LINE = "delete the line; earmark push --to sends that take once more"
 _WRITER = "restore it from a backup; its takes are read as if they were the oldest"
 
 
@@ -42,6 +45,7 @@ def check_run(path: str | os.PathLike[str]) -> list[Problem]:
         *_run_problems(survey.root),
         *_writer_problems(survey),
         *_take_problems(survey),
+        *_cursor_problems(survey.root),
         *_leftover_problems(survey),
     ]
 
@@ -112,6 +116,15 @@ def _index_problems(
     ):
         for take in takes:
             yield Problem(file, what.format(take), way_out)
+
+
+def _cursor_problems(root: Path) -> Iterator[Problem]:
+    files = (file for file in sorted((root / SENT).glob("[!.]*.jsonl")) if file.is_file())
+    for file in files:
+        for number, line in enumerate(parse_lines(file.read_bytes()), 1):
+            if line is None or "take" not in line:
+                what = f"expected the name of a take in line {number}, got something else"
+                yield Problem(f"{SENT}/{file.name}", what, _LINE)
 
 
 def _leftover_problems(survey: Survey) -> Iterator[Problem]:

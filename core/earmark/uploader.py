@@ -9,7 +9,6 @@ import random
 import threading
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 
 from earmark.bucket import Bucket
 from earmark.clip import Take
@@ -20,6 +19,7 @@ from earmark.replay import RemoteTakes
 from earmark.segments import Segments
 from earmark.sender import Sender
 from earmark.spool import Holders, Opening
+from earmark.store import read_records
 from earmark.worker import Worker
 
 _MOMENT = 1.0
@@ -65,7 +65,9 @@ class Uploader:
         self._older = RemoteTakes(bucket, older)
         self._keeps_references = keeps_references
         self._sender = Sender(bucket, opening.run, Segments(opening.sent))
-        self._pending: deque[Take] = deque()
+        # Names alone: what waits for days in the spool must not fill the memory.
+        self._pending: deque[TakeName] = deque()
+        self._tried: set[TakeName] = set()
         self._worker = Worker("earmark-uploader")
         self._hurry = threading.Event()
         self._failures = 0
@@ -84,7 +86,7 @@ class Uploader:
 
     def pass_on(self, take: Take) -> None:
         """Have a take sent; this does not wait for it."""
-        self._pending.append(take)
+        self._pending.append(take.name)
         self._worker.put(self._send_pending)
 
     def come_by(self) -> None:
@@ -127,33 +129,48 @@ class Uploader:
 
     def _send_pending(self) -> None:
         while self._pending and not self._refused:
-            take = self._pending[0]
+            name = self._pending[0]
             try:
                 if not self._begun:
                     self.begin()
-                self._sender.send(take.name, look=self._failures > 0)
+                # Of what failed before, some or all may have arrived.
+                self._sender.send(name, look=name in self._tried)
             except Exception as error:  # noqa: BLE001 - training goes on, whatever a store raises
                 self._refused = isinstance(error, RunFormatError) and not self._begun
+                self._tried.add(name)
                 self._fail(error)
                 self._pending.rotate(-1)  # one that cannot be sent must not hold up the others
                 continue
             self._pending.popleft()
+            self._tried.discard(name)
             self._failures = 0
-            self._evict(take)
-            self._finish_one(take)
+            self._finish_one(name)
 
-    def _finish_one(self, take: Take) -> None:
+    def _finish_one(self, name: TakeName) -> None:
         try:
-            if self._older.hold(take):
-                self._notices.tell(
-                    "replay",
-                    f"step {take.step} was logged before, when {self._bucket.url!r} was last "
-                    "opened: both are kept, and readers show the newest (all_versions=True shows "
-                    "both)",
-                )
+            self._look_back(name)
             self._sender.send_notes(all_of_them=False)
         except Exception as error:  # noqa: BLE001 - as above; what is noted is sent the next time
             self._fail(error)
+        finally:
+            self._holders.let_go(name)
+
+    def _look_back(self, name: TakeName) -> None:
+        """Tell of a step that was logged before, and remove the sounds that were sent for it."""
+        takes = self._opening.run / TAKES
+        records = read_records(takes / str(name))
+        if records is None:  # somebody has removed it
+            return
+        take = Take.from_records(takes, name, records["clips"], records["links"])
+        if not self._keeps_references:
+            for link in records["links"]:
+                self._opening.evict_sounds(link["sound"].partition("/")[0])
+        if self._older.hold(take):
+            self._notices.tell(
+                "replay",
+                f"step {take.step} was logged before, when {self._bucket.url!r} was last "
+                "opened: both are kept, and readers show the newest (all_versions=True shows both)",
+            )
 
     def _settle(self) -> None:
         """Send what is noted of all that was sent."""
@@ -180,16 +197,6 @@ class Uploader:
             return
         self._hurry.clear()
         self._failures = min(self._failures, 1)
-
-    def _evict(self, take: Take) -> None:
-        self._holders.let_go(take)
-        if self._keeps_references:
-            return
-        takes = self._opening.run / TAKES
-        for clip in take.clips:
-            folder = Path() if clip.audio.path is None else clip.audio.path.parent
-            if folder.parent == takes and folder.name != str(take.name):
-                self._opening.evict_sounds(folder.name)
 
     def _leave(self) -> None:
         """Remove the spool, if nothing in it is needed by anyone."""

@@ -61,8 +61,10 @@ def leave(spool: Path, *steps: int, url: str = "s3://bucket/run", host: str = ""
     opening = Opening.create(spool, url, {})
     writer = Writer(opening.run)
     for step in steps:
-        places = {"step": step, "example": "utt", "tag": ""}
-        clips = (clip(noise(seed=s), r, **places) for r, s in (("prediction", step), ("target", 9)))
+        clips = (
+            clip(noise(seed=seed), role, step=step, example="utt", tag="")
+            for role, seed in (("prediction", step), ("target", 9))
+        )
         assert writer.publish(step, clips)
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()

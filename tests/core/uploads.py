@@ -44,7 +44,7 @@ def contents(store: ObjectStore, run: str = "run") -> dict[str, bytes]:
     """Every file of a run in the bucket, by its path in the run."""
     files = store.files
     found = files.find(f"bucket/{run}")
-    return {path.removeprefix(f"bucket/{run}/"): files.cat_file(path) for path in found}
+    return {path.removeprefix(f"bucket/{run}/"): bytes(files.cat_file(path)) for path in found}
 
 
 def copied(store: ObjectStore, folder: Path, run: str = "run") -> Path:
