@@ -24,8 +24,6 @@ from earmark.worker import Worker
 
 _MOMENT = 1.0
 """Seconds that an uploader which has sent everything may need to say so."""
-
-
 _FIRST_WAIT = 1.0
 """Seconds to wait after a failure, at most; after each further one twice as many."""
 _LONGEST_WAIT = 30.0
@@ -71,7 +69,7 @@ class Uploader:
         self._worker = Worker("earmark-uploader")
         self._hurry = threading.Event()
         self._failures = 0
-        self._begun = self._refused = self._ended = False
+        self._begun = self._refused = False
 
     def begin(self) -> None:
         """Put what a run begins with, on the caller's thread.
@@ -110,11 +108,11 @@ class Uploader:
             Whether there is nothing more to say: always.
         """
         # What was sent while others took the time is no reason to leave something behind.
-        if self.flush(None if timeout is None else max(timeout, _MOMENT)):
-            self._worker.put(self._leave)
-        else:
+        sent = self.flush(None if timeout is None else max(timeout, _MOMENT))
+        self._worker.put(self._leave)
+        if not sent:
             self.part()
-        self._worker.close(0 if self._pending else timeout)
+        self._worker.close(_MOMENT if sent else 0)
         return True
 
     def part(self) -> None:
@@ -173,14 +171,16 @@ class Uploader:
             )
 
     def _settle(self) -> None:
-        """Send what is noted of all that was sent."""
+        """Send what is pending, and what is noted of all that was sent."""
         self._send_pending()
-        if self._refused or not self._begun:
-            return
-        try:
-            self._sender.send_notes(all_of_them=True)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error)
+        while self._begun and not self._refused:
+            try:
+                self._sender.send_notes(all_of_them=True)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(error)
+                self._send_pending()
+            else:
+                return
 
     def _fail(self, error: Exception) -> None:
         self._failures += 1

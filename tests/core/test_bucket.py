@@ -16,10 +16,12 @@ def test_what_is_put_is_there(store: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "[two]*.flac").write_bytes(b"sound")
     bucket.put_files({"a/two.flac": tmp_path / "[two]*.flac"})
     bucket.put_files({})
+    bucket.put("a/empty", b"")
 
     assert store.files.cat_file("bucket/run/a/two.flac") == b"sound"
     assert bucket.read("a/one.json") == b"{}"
-    assert bucket.sizes("a") == {"one.json": 2, "two.flac": 5}
+    assert bucket.read("a/empty") == b""
+    assert bucket.sizes("a") == {"empty": 0, "one.json": 2, "two.flac": 5}
     assert bucket.sizes("") == {"a": 0}
 
 

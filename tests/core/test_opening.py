@@ -70,7 +70,10 @@ def test_a_spool_that_cannot_be_written_is_an_error_at_the_start(
 ) -> None:
     """With its path, since that is what has to be changed."""
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match=r"a directory that can be written at '.*/file'"):
+    with pytest.raises(
+        StorageError,
+        match=r"expected a spool that can be written at '.*/file', got .*: make room, or set EAR",
+    ):
         Run(store.url("run"), spool=tmp_path / "file")
 
 
