@@ -3,6 +3,7 @@
 run.json README.md writers/    there, and whole
 takes/                         each take and each reference against its records (verify)
 index/                         says what the takes say
+sent/                          names takes, line by line
 .tmp-*                         nothing is left over by writers that are gone
 """
 
@@ -14,7 +15,8 @@ from dataclasses import replace
 
 from earmark.folder import README, writer_ids
 from earmark.leftovers import find_leftovers
-from earmark.names import INDEX, RUN_FILE, TAKES, WRITERS
+from earmark.names import INDEX, RUN_FILE, SENT, TAKES, WRITERS
+from earmark.records import parse_lines
 from earmark.survey import Survey, is_whole
 from earmark.tree import LocalTree
 from earmark.verify import Folders, Problem, verify_reference, verify_take
@@ -27,6 +29,7 @@ _PUSH = (
     "earmark check --repair where the run was written, delete this file here, and send it again: "
     "earmark push RUN --to {}"
 )
+_LINE = "delete the line; earmark push --to sends that take once more"
 _WRITER = "restore it from a backup; its takes are read as if they were the oldest"
 
 
@@ -51,6 +54,7 @@ def check_run(path: str | os.PathLike[str]) -> list[Problem]:
         *_run_problems(survey),
         *_writer_problems(survey),
         *_take_problems(survey),
+        *_cursor_problems(survey),
         *_leftover_problems(survey),
     ]
     if survey.is_here:
@@ -132,6 +136,16 @@ def _index_problems(
     ):
         for take in takes:
             yield Problem(file, what.format(take), way_out)
+
+
+def _cursor_problems(survey: Survey) -> Iterator[Problem]:
+    tree = survey.tree
+    names = (name for name in sorted(tree.entries(SENT)) if not name.startswith("."))
+    for file in (f"{SENT}/{name}" for name in names if name.endswith(".jsonl")):
+        for number, line in enumerate(parse_lines(tree.read(file)), 1):
+            if line is None or "take" not in line:
+                what = f"expected the name of a take in line {number}, got something else"
+                yield Problem(file, what, _LINE)
 
 
 def _leftover_problems(survey: Survey) -> Iterator[Problem]:

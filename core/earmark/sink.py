@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from earmark.clip import Take
 from earmark.cursor import Passage
 from earmark.errors import ArgumentTypeError, MissingDependencyError, UnknownSinkError
+from earmark.names import TakeName
 from earmark.notices import Notices
 from earmark.worker import Worker, on_a_worker
 
@@ -114,7 +115,7 @@ class Feed:
         notices: Who is told if it fails.
         name: What the sink is called in the run, which keeps account of what it was given; that
             of its class, if none is given.
-        let_go: Called with each take that has been passed on, or could not be.
+        let_go: Called with the name of each take that has been passed on, or could not be.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Feed:
         sink: Sink,
         notices: Notices,
         name: str = "",
-        let_go: Callable[[Take], None] | None = None,
+        let_go: Callable[[TakeName], None] | None = None,
     ) -> None:
         self._sink = sink
         self._notices = notices
@@ -165,7 +166,7 @@ class Feed:
         finally:
             self._done += 1
             if self._let_go is not None:
-                self._let_go(take)
+                self._let_go(take.name)
 
     def close(self, timeout: float | None = None) -> bool:
         """Pass on what is pending and close the sink; say whether there was time."""

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earmark.clip import Take
 from earmark.disk import write_new
 from earmark.folder import create_run
 from earmark.leftovers import is_gone, is_here
@@ -124,6 +123,8 @@ class Opening:
 
     def evict_sounds(self, reference: str) -> None:
         """Remove a sound that is stored once; its record stays, so that it is known to exist."""
+        if not reference:  # what is linked to is at a URL
+            return
         for file in (self.run / TAKES / reference).glob("[!.]*"):
             if file.name != METADATA:
                 file.unlink(missing_ok=True)
@@ -153,15 +154,15 @@ class Holders:
         self._let_go: Counter[TakeName] = Counter()
         self._lock = threading.Lock()
 
-    def let_go(self, take: Take) -> None:
+    def let_go(self, take: TakeName) -> None:
         """Say that one of them needs a take no more."""
         with self._lock:
-            self._let_go[take.name] += 1
-            spent = self._let_go[take.name] == self._count
+            self._let_go[take] += 1
+            spent = self._let_go[take] == self._count
             if spent:
-                del self._let_go[take.name]
+                del self._let_go[take]
         if spent:
-            self._opening.evict(take.name)
+            self._opening.evict(take)
 
     @property
     def is_idle(self) -> bool:

@@ -9,13 +9,13 @@ import random
 import threading
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 
 from earmark.bucket import Bucket
 from earmark.clip import Take
 from earmark.errors import RunFormatError
 from earmark.names import TAKES, TakeName
 from earmark.notices import Notices
+from earmark.records import read_records
 from earmark.replay import RemoteTakes
 from earmark.segments import Segments
 from earmark.sender import Sender
@@ -24,8 +24,6 @@ from earmark.worker import Worker
 
 _MOMENT = 1.0
 """Seconds that an uploader which has sent everything may need to say so."""
-
-
 _FIRST_WAIT = 1.0
 """Seconds to wait after a failure, at most; after each further one twice as many."""
 _LONGEST_WAIT = 30.0
@@ -65,11 +63,13 @@ class Uploader:
         self._older = RemoteTakes(bucket, older)
         self._keeps_references = keeps_references
         self._sender = Sender(bucket, opening.run, Segments(opening.sent))
-        self._pending: deque[Take] = deque()
+        # Names alone: what waits for days in the spool must not fill the memory.
+        self._pending: deque[TakeName] = deque()
+        self._tried: set[TakeName] = set()
         self._worker = Worker("earmark-uploader")
         self._hurry = threading.Event()
         self._failures = 0
-        self._begun = self._refused = self._ended = False
+        self._begun = self._refused = False
 
     def begin(self) -> None:
         """Put what a run begins with, on the caller's thread.
@@ -84,7 +84,7 @@ class Uploader:
 
     def pass_on(self, take: Take) -> None:
         """Have a take sent; this does not wait for it."""
-        self._pending.append(take)
+        self._pending.append(take.name)
         self._worker.put(self._send_pending)
 
     def come_by(self) -> None:
@@ -108,11 +108,11 @@ class Uploader:
             Whether there is nothing more to say: always.
         """
         # What was sent while others took the time is no reason to leave something behind.
-        if self.flush(None if timeout is None else max(timeout, _MOMENT)):
-            self._worker.put(self._leave)
-        else:
+        sent = self.flush(None if timeout is None else max(timeout, _MOMENT))
+        self._worker.put(self._leave)
+        if not sent:
             self.part()
-        self._worker.close(0 if self._pending else timeout)
+        self._worker.close(_MOMENT if sent else 0)
         return True
 
     def part(self) -> None:
@@ -127,43 +127,60 @@ class Uploader:
 
     def _send_pending(self) -> None:
         while self._pending and not self._refused:
-            take = self._pending[0]
+            name = self._pending[0]
             try:
                 if not self._begun:
                     self.begin()
-                self._sender.send(take.name, look=self._failures > 0)
+                # Of what failed before, some or all may have arrived.
+                self._sender.send(name, look=name in self._tried)
             except Exception as error:  # noqa: BLE001 - training goes on, whatever a store raises
                 self._refused = isinstance(error, RunFormatError) and not self._begun
+                self._tried.add(name)
                 self._fail(error)
                 self._pending.rotate(-1)  # one that cannot be sent must not hold up the others
                 continue
             self._pending.popleft()
+            self._tried.discard(name)
             self._failures = 0
-            self._evict(take)
-            self._finish_one(take)
+            self._finish_one(name)
 
-    def _finish_one(self, take: Take) -> None:
+    def _finish_one(self, name: TakeName) -> None:
         try:
-            if self._older.hold(take):
-                self._notices.tell(
-                    "replay",
-                    f"step {take.step} was logged before, when {self._bucket.url!r} was last "
-                    "opened: both are kept, and readers show the newest (all_versions=True shows "
-                    "both)",
-                )
+            self._look_back(name)
             self._sender.send_notes(all_of_them=False)
         except Exception as error:  # noqa: BLE001 - as above; what is noted is sent the next time
             self._fail(error)
+        finally:
+            self._holders.let_go(name)
+
+    def _look_back(self, name: TakeName) -> None:
+        """Tell of a step that was logged before, and remove the sounds that were sent for it."""
+        takes = self._opening.run / TAKES
+        records = read_records(takes / str(name))
+        if records is None:  # somebody has removed it
+            return
+        take = Take.from_records(takes, name, records["clips"], records["links"])
+        if not self._keeps_references:
+            for link in records["links"]:
+                self._opening.evict_sounds(link["sound"].partition("/")[0])
+        if self._older.hold(take):
+            self._notices.tell(
+                "replay",
+                f"step {take.step} was logged before, when {self._bucket.url!r} was last "
+                "opened: both are kept, and readers show the newest (all_versions=True shows both)",
+            )
 
     def _settle(self) -> None:
-        """Send what is noted of all that was sent."""
+        """Send what is pending, and what is noted of all that was sent."""
         self._send_pending()
-        if self._refused or not self._begun:
-            return
-        try:
-            self._sender.send_notes(all_of_them=True)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error)
+        while self._begun and not self._refused:
+            try:
+                self._sender.send_notes(all_of_them=True)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(error)
+                self._send_pending()
+            else:
+                return
 
     def _fail(self, error: Exception) -> None:
         self._failures += 1
@@ -180,16 +197,6 @@ class Uploader:
             return
         self._hurry.clear()
         self._failures = min(self._failures, 1)
-
-    def _evict(self, take: Take) -> None:
-        self._holders.let_go(take)
-        if self._keeps_references:
-            return
-        takes = self._opening.run / TAKES
-        for clip in take.clips:
-            folder = Path() if clip.audio.path is None else clip.audio.path.parent
-            if folder.parent == takes and folder.name != str(take.name):
-                self._opening.evict_sounds(folder.name)
 
     def _leave(self) -> None:
         """Remove the spool, if nothing in it is needed by anyone."""

@@ -52,6 +52,16 @@ def test_a_problem_is_one_line(run: Written) -> None:
     assert said(run) == [f"index/{run.writer}.jsonl: missing: {ANEW}"]
 
 
+def test_a_torn_account_of_what_was_sent(run: Written) -> None:
+    """A line that names no take is found; it costs that take a second way to its tracker."""
+    (run.path / "sent").mkdir()
+    (run.path / "sent" / f"{run.writer}.wandb.jsonl").write_text('{"take": "a"}\n{"tak')
+    (problem,) = check_run(run.path)
+    assert problem.file == f"sent/{run.writer}.wandb.jsonl"
+    assert problem.what == "expected the name of a take in line 2, got something else"
+    assert problem.way_out == "delete the line; earmark push --to sends that take once more"
+
+
 # --- the run itself
 
 

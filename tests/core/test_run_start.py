@@ -177,11 +177,15 @@ def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [
         (None, ArgumentTypeError, r"expected the run's directory as a path, got None \(NoneType\)"),
         (5, ArgumentTypeError, r"expected the run's directory as a path, got 5 \(int\): pass one"),
-        ("", ArgumentError, r"expected a directory such as 'runs/first', or a URL .*, got ''"),
+        ("", ArgumentError, r"expected a directory such as 'runs/first', or a URL such .* got ''"),
         ("file:///tmp/x", ArgumentError, r"got 'file:///tmp/x': a path has no scheme, and a URL"),
+        ("foo://b/run", ArgumentError, r"or a URL such as 's3://bucket/run', got 'foo://b/run'"),
+        ("https://b/run", ArgumentError, r"expected a URL that can be written to, such as 's3:/"),
+        ("zip://a::s3://b/c", ArgumentError, r"can be written to, .* got 'zip://a::s3://b/c'"),
+        ("S3:///", ArgumentError, r"got 'S3:///': name the folder that the run is to be"),
     ],
 )
-def test_a_run_is_a_directory(path: Any, error: type[Exception], message: str) -> None:
+def test_a_run_is_a_directory_or_a_url(path: Any, error: type[Exception], message: str) -> None:
     """Anything else is refused before the first step."""
     with pytest.raises(error, match=message):
         Run(path)

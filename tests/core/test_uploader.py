@@ -246,6 +246,22 @@ def test_a_step_that_was_logged_before_is_told(store: ObjectStore, tmp_path: Pat
     assert "step 0 was logged before, when 's3://bucket/run' was last opened" in messages[0]
 
 
+def test_what_is_noted_last_is_tried_again_too(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault that came after the last take arrives, though the store fails at the end."""
+    be_quick(monkeypatch, 0.3)
+    with told():
+        run = Run(store.url("run"), spool=tmp_path / "spool")
+        log(run, 0)
+        assert run.flush(LONG)
+        run.log({"prediction": object()}, step=1)
+        store.fail_next(6)
+        run.close()
+    assert any(path.startswith("faults/") for path in contents(store))
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
 def test_faults_and_cursors_arrive(store: ObjectStore, tmp_path: Path) -> None:
     """What could not be logged, and what each sink was given, is said in the bucket too."""
     with (

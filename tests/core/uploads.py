@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
-import earmark.opening
 import earmark.uploader
+import earmark.url_opening
 from earmark import Run
 from earmark.bucket import Bucket
 from earmark.check import check_run
@@ -28,7 +28,7 @@ NOWHERE = "http://127.0.0.1:9"
 def be_quick(patch: pytest.MonkeyPatch, seconds: float = 1.0, first: float = 10.0) -> None:
     """Have attempts end, and be made again, so soon that a test can wait for it."""
     patch.setattr(Bucket, "SECONDS", seconds)
-    patch.setattr(earmark.opening, "_FIRST_ANSWER_SECONDS", first)
+    patch.setattr(earmark.url_opening, "_FIRST_ANSWER_SECONDS", first)
     patch.setattr(earmark.uploader, "_FIRST_WAIT", 0.02)
     patch.setattr(earmark.uploader, "_LONGEST_WAIT", 0.1)
 
@@ -42,8 +42,8 @@ def log(run: Run, *steps: int, target: int = 1000) -> None:
 
 def contents(store: ObjectStore, run: str = "run") -> dict[str, bytes]:
     """Every file of a run in the bucket, by its path in the run."""
-    files = store.files
-    found = files.find(f"bucket/{run}")
+    files: Any = store.files
+    found: list[str] = files.find(f"bucket/{run}")
     return {path.removeprefix(f"bucket/{run}/"): files.cat_file(path) for path in found}
 
 

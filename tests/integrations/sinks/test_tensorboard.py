@@ -14,6 +14,7 @@ from werkzeug.test import Client
 
 from earmark import Audio, Clip, Run, open_run
 from earmark.errors import ArgumentError, ArgumentTypeError
+from earmark.push import push_sink
 from earmark.testing import noise, sine, varied_takes
 from earmark_integrations.sinks.tensorboard import TensorBoardSink, open_sink
 from tests.integrations.sinks.trackers import decoded
@@ -38,10 +39,31 @@ def test_needs_a_writer() -> None:
 
 
 def test_refuses_what_is_no_writer() -> None:
-    """A log directory in the place of the writer is refused with the way out."""
-    folder: Any = "runs"
-    with pytest.raises(ArgumentTypeError, match=r"got str: pass that, or TensorBoardLogger\.exp"):
-        open_sink(folder)
+    """A logger in the place of its writer is refused with the way out."""
+    logger: Any = object()
+    with pytest.raises(ArgumentTypeError, match=r"got object: pass that, or TensorBoardLogger\.e"):
+        open_sink(logger)
+
+
+def test_a_missed_run_is_pushed_to_a_log_directory(tmp_path: Path) -> None:
+    """`earmark push` names a directory, whose events hold every sound when it has ended."""
+    with Run(tmp_path / "run", strict=True) as run:
+        for step in (3, 5):
+            run.log({"out": noise(seed=step)}, step=step, sample_rate=16_000, example="a")
+    assert push_sink(tmp_path / "run", "tensorboard", str(tmp_path / "logs")) == (
+        "tensorboard: 2 takes sent"
+    )
+    events = EventAccumulator(str(tmp_path / "logs"), size_guidance={"tensors": 0}).Reload()
+    found = {each.step: each.tensor_proto.string_val[0] for each in events.Tensors("out/a")}
+    assert sorted(found) == [3, 5]
+    for step, sound in found.items():
+        np.testing.assert_array_equal(decoded(io.BytesIO(sound)), noise(seed=step))
+
+
+def test_a_push_needs_a_log_directory() -> None:
+    """Without one, nothing is written into the directory that one happens to be in."""
+    with pytest.raises(ArgumentError, match="a log directory, got none: pass --target, such as"):
+        open_sink("")
 
 
 def test_hands_over_files_as_they_are(writer: SummaryWriter, tmp_path: Path) -> None:

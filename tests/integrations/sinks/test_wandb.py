@@ -16,6 +16,7 @@ from wandb.errors import UsageError
 
 from earmark import Audio, Run
 from earmark.errors import ArgumentError, ArgumentTypeError
+from earmark.push import push_sink
 from earmark.testing import noise, sine, varied_takes
 from earmark_integrations.sinks.wandb import WandbSink, open_sink
 from tests.core.faults import flushing
@@ -52,6 +53,41 @@ def test_refuses_what_is_no_run() -> None:
     logger: Any = object()
     with pytest.raises(ArgumentTypeError, match=r"got object: pass .* WandbLogger\.experiment"):
         open_sink(logger)
+
+
+@pytest.mark.usefixtures("wandb_home")
+@pytest.mark.parametrize("target", ["", "earmark-tests/abc123", "us/earmark-tests/abc123"])
+def test_a_missed_run_is_pushed_to_a_run_of_its_own(tmp_path: Path, target: str) -> None:
+    """Named, or as the environment says: each take is a row, with its step, and the run ends."""
+    with Run(tmp_path / "run", strict=True) as run:
+        for step in (3, 5):
+            run.log({"out": noise(seed=step)}, step=step, sample_rate=16_000, example="a")
+    opened: list[wandb.Run] = []
+    with pytest.MonkeyPatch.context() as patch:
+        init = wandb.init
+
+        def remember(**given: Any) -> wandb.Run:
+            opened.append(init(**given))
+            return opened[0]
+
+        patch.setattr(wandb, "init", remember)
+        assert push_sink(tmp_path / "run", "wandb", target) == "wandb: 2 takes sent"
+
+    assert wandb.run is None
+    (there,) = opened
+    rows = wandb_rows(finished(there))
+    assert [row["earmark/step"] for row in rows] == [3, 5]
+    for row in rows:
+        ((_, file),) = media(row, "out", there)
+        np.testing.assert_array_equal(decoded(file), noise(seed=row["earmark/step"]))
+    if target:
+        assert (there.project, there.id) == ("earmark-tests", "abc123")
+
+
+def test_a_push_names_a_run_by_three_parts() -> None:
+    """Anything longer is no run's path."""
+    with pytest.raises(ArgumentError, match="expected a W&B run as entity/project/id, got 'a/b/c"):
+        open_sink("a/b/c/d")
 
 
 def test_hands_over_files_as_they_are(wandb_run: wandb.Run, tmp_path: Path) -> None:
