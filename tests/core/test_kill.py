@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,4 +90,5 @@ def assert_whole(run: Path) -> None:
 @pytest.fixture
 def kills(request: pytest.FixtureRequest) -> int:
     """How often to kill."""
-    return int(request.config.getoption("--kills"))
+    number: Any = request.config.getoption("--kills")
+    return int(number)
