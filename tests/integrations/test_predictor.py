@@ -116,8 +116,8 @@ def test_an_unknown_name_is_refused(keyword: str) -> None:
         (
             {"weights": 0.999},
             (
-                "expected weights as the name of a method of the module, or a function of the module "
-                "that returns a context manager, got 0.999"
+                "expected weights as the name of a method of the module, or a function of the "
+                "module that returns a context manager, got 0.999"
             ),
         ),
         (
