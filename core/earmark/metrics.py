@@ -6,7 +6,7 @@ What is computed is computed behind the training thread, when the sounds have be
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from earmark.audio import Audio
@@ -33,12 +33,17 @@ def finite_metrics(metrics: Mapping[str, float]) -> tuple[dict[str, float], str]
     return finite, ", ".join(others)
 
 
-def target_role(role: str) -> str | None:
-    """The role that a prediction is compared with: `target-vocals` for `prediction-vocals`."""
-    kind, _, part = role.partition("-")
+def target_of(role: str, roles: Collection[str]) -> str | None:
+    """The role that a prediction is compared with, of those that there are.
+
+    For `prediction.vocals.cfg3` it is the first there is of `target.vocals.cfg3`,
+    `target.vocals` and `target`.
+    """
+    kind, *parts = role.split(".")
     if kind != "prediction":
         return None
-    return f"target-{part}" if part else "target"
+    targets = (".".join(["target", *parts[:n]]) for n in range(len(parts), -1, -1))
+    return next((target for target in targets if target in roles), None)
 
 
 def compute(

@@ -15,7 +15,7 @@ from earmark.metrics import (
     compute,
     finite_metrics,
     plain_metrics,
-    target_role,
+    target_of,
 )
 from earmark.notices import Notices
 from earmark.testing import noise
@@ -83,16 +83,18 @@ def test_a_metric_that_is_no_number_costs_itself_alone() -> None:
     ("role", "compared"),
     [
         ("prediction", "target"),
-        ("prediction-vocals", "target-vocals"),
-        ("prediction-low-pass", "target-low-pass"),
+        ("prediction.vocals", "target.vocals"),
+        ("prediction.vocals.cfg3", "target.vocals"),
+        ("prediction.cfg3", "target"),
         ("target", None),
         ("input", None),
         ("predictions", None),
     ],
 )
 def test_predictions_are_compared_with_their_targets(role: str, compared: str | None) -> None:
-    """Stem by stem; other roles are compared with nothing."""
-    assert target_role(role) == compared
+    """Stem by stem, and every variant with the same one; other roles are compared with nothing."""
+    assert target_of(role, {"input", "target", "target.vocals"}) == compared
+    assert target_of(role, {"input", "prediction"}) is None
 
 
 def test_numbers_of_any_kind_become_floats() -> None:
