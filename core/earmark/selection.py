@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from earmark.errors import ArgumentError, ArgumentTypeError, shown
+
 ID_KEYS = ("id", "utt_id", "key", "path")
 """Keys of a batch under which its examples' identities are looked for, in this order."""
 
@@ -15,11 +17,15 @@ class Selection:
     Args:
         max_examples: How many.
         chosen: The identities chosen so far, from an earlier part of the training.
+        taken: Identities that are left to somebody else.
     """
 
-    def __init__(self, max_examples: int, chosen: Sequence[str] = ()) -> None:
+    def __init__(
+        self, max_examples: int, chosen: Sequence[str] = (), taken: Sequence[str] = ()
+    ) -> None:
         self._max = max_examples
-        self.chosen = list(chosen)
+        self.chosen = list(chosen[:max_examples])
+        self._taken = frozenset(taken)
         self._seen: set[str] = set()
 
     def restart(self) -> None:
@@ -34,19 +40,54 @@ class Selection:
             return True
         return any(name in self.chosen and name not in self._seen for name in identities)
 
-    def pick(self, identities: Sequence[str]) -> list[int]:
-        """Say which positions of a batch to log; each example once in a loop."""
-        return [position for position, name in enumerate(identities) if self._take(name)]
+    def pick(
+        self, identities: Sequence[str | None], may_choose: Sequence[bool] | None = None
+    ) -> list[int]:
+        """Say which positions of a batch to log; each example once in a loop.
 
-    def _take(self, name: str) -> bool:
+        Args:
+            identities: Of each example; `None` for one that is not to be logged.
+            may_choose: Of each, whether it may be chosen, if it was not before.
+        """
+        return [
+            position
+            for position, name in enumerate(identities)
+            if name is not None and self._take(name, may_choose is None or may_choose[position])
+        ]
+
+    def _take(self, name: str, may_choose: bool) -> bool:  # noqa: FBT001 - private, and one call
         if name in self._seen:
             return False
         if name not in self.chosen:
-            if len(self.chosen) >= self._max:
+            if not may_choose or name in self._taken or len(self.chosen) >= self._max:
                 return False
             self.chosen.append(name)
         self._seen.add(name)
         return True
+
+
+def checked_examples(examples: Any) -> list[str] | None:
+    """Make identities of the examples that are asked for.
+
+    Raises:
+        ArgumentTypeError: If it is no list of texts or integers.
+        ArgumentError: If it is empty.
+    """
+    if examples is None:
+        return None
+    if isinstance(examples, str) or not isinstance(examples, Sequence) or not all(
+        isinstance(name, str | int) and not isinstance(name, bool) for name in examples
+    ):
+        raise ArgumentTypeError(
+            "expected examples as a list of identities or indices in the data set, such as "
+            f"['utt-7', 'utt-8'] or [0, 12], got {shown(examples)}: for how many, pass "
+            "max_examples=8"
+        )
+    if not examples:
+        raise ArgumentError(
+            "expected one example or more, got none: to switch logging off pass enabled=False"
+        )
+    return [str(name) for name in dict.fromkeys(examples)]
 
 
 def batch_ids(batch: Any) -> list[str] | None:
@@ -65,9 +106,23 @@ def batch_ids(batch: Any) -> list[str] | None:
     return None
 
 
+def ids_on_device(batch: Any) -> str | None:
+    """The key of identities that are in a batch, but not on this machine; `None` if there is none.
+
+    Reading them would wait for the device.
+    """
+    if not isinstance(batch, Mapping):
+        return None
+    return next((key for key in ID_KEYS if _is_on_device(batch.get(key))), None)
+
+
+def _is_on_device(column: Any) -> bool:
+    return getattr(getattr(column, "device", None), "type", "cpu") != "cpu"
+
+
 def _names(column: Any) -> list[str] | None:
-    if getattr(getattr(column, "device", None), "type", "cpu") != "cpu":
-        return None  # reading it would wait for the device
+    if _is_on_device(column):
+        return None
     listed = column.tolist() if getattr(column, "ndim", 0) == 1 else column
     if not isinstance(listed, list | tuple) or not listed:
         return None

@@ -1,4 +1,4 @@
-"""What a data loader says of its examples: their indices in the data set, and its own name."""
+"""What a data loader says of its items: their places in the data set, and its own name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
+
+from earmark.ranks import Drawn
 
 _LIGHTNING = ("lightning.", "lightning_fabric.", "pytorch_lightning.")
 
@@ -26,31 +28,50 @@ def makes_batches(loader: Any) -> bool:
     return getattr(loader, "batch_sampler", loader) is not None
 
 
-def dataset_indices(loader: Any, start: int, count: int) -> list[int] | None:
+def num_before(loader: Any, batch_index: int) -> int:
+    """How many items came before a batch, by what is alike on all ranks: at least this many.
+
+    Args:
+        loader: A `DataLoader`.
+        batch_index: How many batches came before it.
+    """
+    size = getattr(loader, "batch_size", None)
+    return batch_index * (size if isinstance(size, int) else 1)
+
+
+def is_shared(loader: Any) -> bool:
+    """Whether the ranks share a loader's items, so that no two of them draw one place."""
+    return _share(_sampler(loader)) is not None
+
+
+def drawn_items(loader: Any, start: int, count: int) -> Drawn:
     """Say which items of its data set a loader has drawn.
 
     Args:
         loader: A `DataLoader`.
         start: How many items this process had drawn before.
         count: How many it has drawn since.
-
-    Returns:
-        Their indices; `None` if the loader shuffles, or only knows itself what it draws.
     """
     sampler = _sampler(loader)
-    drawn = range(start, start + count)
-    if isinstance(sampler, DistributedSampler) and _shares_in_order(sampler):
-        # The last indices repeat the first ones, so that every rank draws equally many.
-        size = len(sampler.dataset)  # type: ignore[arg-type]  # a sampler needs a sized data set
-        return [(index * sampler.num_replicas + sampler.rank) % size for index in drawn]
-    return list(drawn) if type(sampler) is SequentialSampler else None
+    drawn, share = range(start, start + count), _share(sampler)
+    if share is None:
+        return Drawn(drawn, in_order=type(sampler) is SequentialSampler)
+    # The last places repeat the first ones, so that every rank draws equally many.
+    size = len(share.dataset)  # type: ignore[arg-type]  # a sampler needs a sized data set
+    places = (index * share.num_replicas + share.rank for index in drawn)
+    without_repeats = [place if place < size else None for place in places]
+    return Drawn(without_repeats, in_order=_is_in_order(share), is_shared=True)
 
 
-def _shares_in_order(sampler: DistributedSampler[Any]) -> bool:
-    if sampler.shuffle or not type(sampler).__module__.startswith(("torch.", *_LIGHTNING)):
-        return False
+def _share(sampler: Any) -> DistributedSampler[Any] | None:
+    known = type(sampler).__module__.startswith(("torch.", *_LIGHTNING))
+    return sampler if isinstance(sampler, DistributedSampler) and known else None
+
+
+def _is_in_order(sampler: DistributedSampler[Any]) -> bool:
     # Lightning's own ones share out what another sampler draws.
-    return type(getattr(sampler.dataset, "_sampler", None)) in (type(None), SequentialSampler)
+    inner = type(getattr(sampler.dataset, "_sampler", None))
+    return not sampler.shuffle and inner in (type(None), SequentialSampler)
 
 
 def _sampler(loader: Any) -> Any:

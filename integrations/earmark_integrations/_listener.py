@@ -1,0 +1,351 @@
+"""Listener: what the `AudioMonitor` of every framework is, but for the framework's events.
+
+open ......... sample rate, names, run: configuration errors are raised here
+begin ........ a loop over validation data, or over the demo set
+hear ......... a batch of it, as the step returned it or as `predict` makes it
+end .......... the take is published
+close ........ the run is closed
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+from torch import nn
+
+from earmark.captions import Fields
+from earmark.errors import ArgumentError, ArgumentTypeError, shown
+from earmark.finder import Finder, Variants
+from earmark.metrics import check_metrics
+from earmark.monitor import Monitor
+from earmark.notices import Notices
+from earmark.ranks import Drawn, Policy
+from earmark.rate_search import find_rate
+from earmark.run import Run
+from earmark.schedule import Schedule, chosen_schedule
+from earmark.selection import batch_size
+from earmark.selector import LengthsSelector, Selector
+from earmark.sink import Sink
+from earmark_integrations._inference import inference
+from earmark_integrations._predictor import Predict, Predictor, Weights
+from earmark_integrations.demo import check_demo, demo_batches
+from earmark_integrations.metrics import TensorMetric
+
+_FAILED = object()
+
+
+Decode: TypeAlias = str | Callable[[Any], Any]
+"""What makes sound of a prediction: a function of a batch, or the name of a submodule or method."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch, and where it comes from.
+
+    Args:
+        value: What the model is given.
+        tag: What the loop goes over, for example `"val"`.
+        drawn: Says which items of the data set so many examples are.
+        before: How many items came before it, by what is alike on all ranks.
+        is_shared: Whether the ranks share the loader's items.
+    """
+
+    value: Any
+    tag: str
+    drawn: Callable[[int], Drawn]
+    before: int
+    is_shared: bool = False
+
+
+class Listener:
+    """Logs the same few validation clips every few epochs, with captions.
+
+    Takes what the validation step returns, and finds the sound in it by keys, shapes and dtypes:
+    see the page "What becomes a clip, and why". Writes a run, and passes every take on to those
+    trackers that hold sound. After the start of the training nothing here raises into it, unless
+    `strict`.
+
+    Args:
+        every_n_epochs: Log the first validation, the first at or after every so many epochs, and
+            the last; each validation's epoch, if nothing else is said.
+        every_n_steps: The same by batches that stepped, instead. With `demo` also between
+            validations.
+        schedule: Any other schedule, instead.
+        max_examples: How many examples of each validation loader; the same ones every time.
+        examples: Which ones, instead: their identities, or their indices in the data set.
+        input: Where the input is: a key, a path such as `"out.audio"`, an index (of the batch), or
+            a function of `(outputs, batch)`; looked for, if not given.
+        target: Where the target is, likewise.
+        prediction: Where the prediction is, likewise, an index being of the outputs.
+        roles: Where the sounds of further roles are, by their names.
+        predict: Run this on the batch instead of taking what the step returned: a method's name,
+            or a function of `(module, batch)`. It runs in eval mode, without gradients, under the
+            precision of the training, with random numbers of its own, the same in every epoch.
+        demo: Listen to these instead of the validation data: a loader, a data set, a list of
+            items or of prompts, or `earmark_integrations.demo.Noise`.
+        decode: What turns the prediction into sound, for the chosen examples only: a vocoder, a
+            codec's decoder, an inverse STFT; a function of a batch, or the name of a submodule or
+            method; or that by role.
+        lengths: Where the lengths of padded sounds are: a selector as above, `(selector,
+            hop_length)` for lengths in frames; or that by role.
+        sample_rate: In Hz, or by role; else it is looked for in the module and its configuration.
+        captions: A template such as `"{text} | epoch {epoch}"`, or a function of the fields; the
+            page "Captions" lists them.
+        stems: The names of the sounds of a mixture, in the order of their axis; else the module's
+            `sources`, if it has any.
+        variants: Keyword arguments for `predict` by the variant's name, such as
+            `{"cfg3": {"cfg_scale": 3}}`: each is heard as `prediction.<name>`.
+        weights: Whose weights `predict` uses: the name of a submodule, such as an
+            `AveragedModel`, or of a method that returns a context manager; or a function of the
+            module that does.
+        metrics: Functions of `(prediction, target)`, by name, each of a tensor of shape
+            `(channels, frames)`; those of torchmetrics are. Computed behind the training thread.
+        spectrogram: Whether trackers show a picture of each sound beside it.
+        ranks: `"zero"`: the first examples that rank zero draws, by rank zero alone. `"shard"`:
+            those of the first `max_examples` items of the data set, each by the rank that draws
+            it. `"all"`: the first `max_examples` that each rank draws. Sinks get those of rank
+            zero. An item that a sampler repeats, to give each rank equally many, is logged once.
+        run_dir: Where to write the run.
+        sinks: Names of trackers, or sinks; all of the training's own, if not given.
+        tag: What to call the clips.
+        transform: A function of `(sounds, role)` that changes what is heard, for the chosen
+            examples only: a batch of sounds of one role.
+        enabled: Whether to do anything at all; `EARMARK_MODE=disabled` switches everything off.
+        strict: Raise errors instead of warning of them.
+
+    Raises:
+        ArgumentError: If arguments contradict each other or have impossible values.
+        ArgumentTypeError: If an argument is of the wrong type.
+        SampleRateError: If a sample rate is no positive integer; at the start, if none is found:
+            it lists where it was looked for.
+        StorageError: At the start, if the run's directory cannot be written.
+    """
+
+    def __init__(
+        self,
+        *,
+        every_n_epochs: int | None = None,
+        every_n_steps: int | None = None,
+        schedule: Schedule | None = None,
+        max_examples: int = 8,
+        examples: Sequence[str | int] | None = None,
+        input: Selector | None = None,  # noqa: A002 - the field's word
+        target: Selector | None = None,
+        prediction: Selector | None = None,
+        roles: Mapping[str, Selector] | None = None,
+        predict: Predict | None = None,
+        demo: Any = None,
+        decode: Decode | Mapping[str, Decode] | None = None,
+        lengths: LengthsSelector | Mapping[str, LengthsSelector] | None = None,
+        sample_rate: int | Mapping[str, int] | None = None,
+        captions: str | Callable[[Fields], str] | None = None,
+        stems: Sequence[str] | None = None,
+        variants: Mapping[str, Mapping[str, Any]] | None = None,
+        weights: Weights | None = None,
+        metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+        spectrogram: bool = False,
+        ranks: Policy = "zero",
+        run_dir: str | os.PathLike[str] | None = None,
+        sinks: Sequence[str | Sink] | None = None,
+        tag: str | None = None,
+        transform: Callable[[Any, str], Any] | None = None,
+        enabled: bool = True,
+        strict: bool = False,
+    ) -> None:
+        super().__init__()
+        named = {"input": input, "target": target, "prediction": prediction, **(roles or {})}
+        functions = check_metrics(metrics or {})
+        self._monitor = Monitor(
+            schedule=chosen_schedule(every_n_epochs, every_n_steps, schedule),
+            max_examples=max_examples,
+            examples=examples,
+            finder=Finder(
+                selectors={role: where for role, where in named.items() if where is not None},
+                stems=stems,
+                lengths=lengths,
+                transform=transform,
+            ),
+            captions=captions,
+            metrics={name: TensorMetric(function) for name, function in functions.items()},
+            notices=Notices(strict=strict),
+            sample_rate=sample_rate,
+            ranks=ranks,
+        )
+        self._predictor = _predictor(predict, demo, variants, weights)
+        _check("run_dir", run_dir, "a path", str, os.PathLike)
+        _check("sinks", sinks, "a list of names, such as ['wandb'], or of sinks", list, tuple)
+        _check("tag", tag, "text, such as 'val'", str)
+        self._demo = demo
+        self._decode = _by_role(decode)
+        self._given_run_dir = run_dir
+        self._sinks = sinks
+        self._spectrogram = spectrogram
+        self._given_tag = tag
+        self._enabled = enabled
+        self._strict = strict
+        self.run_dir: Path | None = None
+        """The run's directory, known from the start of the training on."""
+
+    @property
+    def notices(self) -> Notices:
+        """Who is told of what could not be logged."""
+        return self._monitor.notices
+
+    def _open(
+        self,
+        module: nn.Module,
+        owners: Mapping[str, Any],
+        directory: str | os.PathLike[str],
+        *,
+        sinks: Callable[[], Sequence[str | Sink]] = list,
+        rank: int = 0,
+        world_size: int = 1,
+        dry_run: bool = False,
+    ) -> None:
+        """Look everything up that may be wrong, and open the run on those ranks that log.
+
+        Args:
+            module: The model.
+            owners: Where to look for a sample rate, by the name that the user knows them by.
+            directory: Where the run goes, if the user has not said.
+            sinks: Opens the sinks of the training's own trackers, on rank zero.
+            rank: Counted from 0.
+            world_size: How many processes train together.
+            dry_run: Whether to convert everything and write nothing.
+        """
+        self.run_dir = Path(self._given_run_dir or directory)
+        monitor = self._monitor
+        monitor.join(rank=rank, world_size=world_size)
+        monitor.found_rate = None if monitor.sample_rate else find_rate(owners)
+        monitor.finder.decode = {role: _named(module, of) for role, of in self._decode.items()}
+        monitor.finder.found_stems = _names_of_stems(module)
+        if self._predictor is not None:
+            self._predictor.check(module)
+        if monitor.writes:
+            self._close()
+            opened = sinks() if rank == 0 and not dry_run else ()
+            monitor.tell_of_sinks(len(opened))
+            monitor.run = Run(
+                self.run_dir,
+                sinks=opened,
+                spectrogram=self._spectrogram,
+                strict=monitor.notices.strict,
+                dry_run=dry_run,
+            )
+
+    def _close(self) -> None:
+        """Publish what is pending, with a bound, and close the sinks."""
+        run, self._monitor.run = self._monitor.run, None
+        if run is not None:
+            run.close()
+
+    def _hear(
+        self,
+        module: nn.Module,
+        batch: Batch,
+        outputs: Any = None,
+        forward_context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        """Log the wanted examples of a batch.
+
+        Args:
+            module: The model.
+            batch: The batch, on the model's device.
+            outputs: What the step returned, unless there is a `predict`.
+            forward_context: Makes a context of the training's precision.
+        """
+        monitor, predictor = self._monitor, self._predictor
+        if not monitor.active:
+            return
+        if predictor is not None:
+            if not monitor.predicts(
+                batch.tag, batch.value, num_before=batch.before, is_shared=batch.is_shared
+            ):
+                return
+            outputs = _FAILED
+            with monitor.notices.guard("predict", "what predict makes of a batch"):
+                outputs = Variants(predictor(module, batch.value, forward_context()))
+        if outputs is not _FAILED and monitor.wants(batch.tag):
+            runs_models = monitor.finder.runs_models
+            context = inference(module, forward_context()) if runs_models else nullcontext()
+            monitor.add(batch.tag, outputs, batch.value, batch.drawn, context)
+
+    def _play(
+        self,
+        module: nn.Module,
+        tag: str,
+        to_device: Callable[[Any], Any],
+        forward_context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        """Go through the demo set: on all ranks alike, as models may hold collectives."""
+        start = 0
+        with self.notices.guard("demo", "the demo set"):
+            for value in demo_batches(self._demo):
+                if start >= self._monitor.reach(is_shared=False):
+                    return
+                batch = Batch(to_device(value), tag, partial(_of_demo, start), start)
+                self._hear(module, batch, None, forward_context)
+                start += batch_size(value)
+
+
+def _of_demo(start: int, count: int) -> Drawn:
+    return Drawn(range(start, start + count), in_order=True, is_alike=True)
+
+
+def _predictor(
+    predict: Predict | None,
+    demo: Any,
+    variants: Mapping[str, Mapping[str, Any]] | None,
+    weights: Weights | None,
+) -> Predictor | None:
+    if demo is not None:
+        check_demo(demo)
+    if predict is not None or demo is not None:
+        return Predictor("__call__" if predict is None else predict, variants or {}, weights)
+    for name, given in (("variants", variants), ("weights", weights)):
+        if given is not None:
+            raise ArgumentError(
+                f"expected predict= beside {name}=, got none: {name} are for what it makes, such "
+                "as predict='generate'"
+            )
+    return None
+
+
+def _by_role(decode: Decode | Mapping[str, Decode] | None) -> dict[str, Decode]:
+    by_role = decode if isinstance(decode, Mapping) else {"prediction": decode}
+    given = {role: of for role, of in by_role.items() if of is not None}
+    for of in given.values():
+        if not callable(of) and not (isinstance(of, str) and of):
+            raise ArgumentTypeError(
+                "expected decode as a function of a batch, or the name of a submodule or method, "
+                f"got {shown(of)}: pass decode=vocoder, or by role, decode={{'prediction': "
+                "vocoder, 'target': vocoder}"
+            )
+    return given
+
+
+def _named(module: nn.Module, decode: Decode) -> Callable[[Any], Any]:
+    found: Any = getattr(module, decode, None) if isinstance(decode, str) else decode
+    if not callable(found):
+        raise ArgumentError(
+            f"expected decode to be a submodule or method of {type(module).__name__}, got "
+            f"{decode!r}: name one, or pass a function of a batch"
+        )
+    return cast("Callable[[Any], Any]", found)
+
+
+def _names_of_stems(module: nn.Module) -> list[str] | None:
+    names = getattr(module, "sources", None)
+    is_names = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+    return list(names) if is_names and names else None
+
+
+def _check(name: str, value: object, expected: str, *kinds: type) -> None:
+    if value is not None and not isinstance(value, kinds):
+        raise ArgumentTypeError(f"expected {name} as {expected}, got {shown(value)}")
