@@ -89,6 +89,16 @@ def write_new(path: Path, data: bytes) -> bool:
     return True
 
 
+def write_over(path: Path, data: bytes) -> None:
+    """Put other content into a file, so that readers see the old one or the new one, whole."""
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}-{path.name}")
+    try:
+        write_durably(temporary, data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line, in one write, so that readers see all of it or none."""
     with path.open("ab", buffering=0) as file:

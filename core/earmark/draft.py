@@ -109,6 +109,7 @@ class Draft:
         notices: Who is told of a sound that cannot be logged.
         memory: Where sounds are copied to.
         next_example: The number of the next example that has no identity of its own.
+        prefix: What stands before such a number.
         void: Whether to take nothing in, since nothing would come of it.
     """
 
@@ -118,6 +119,7 @@ class Draft:
     notices: Notices
     memory: Memory
     next_example: int = 0
+    prefix: str = ""
     void: bool = False
     entries: list[Entry] = field(default_factory=list)
 
@@ -225,7 +227,7 @@ class Draft:
 
     def _name(self, example: Any) -> str:
         if example is None:
-            example = self.next_example
+            example = f"{self.prefix}{self.next_example}"
             self.next_example += 1
         return example if isinstance(example, str) else str(_plain_identity(example))
 

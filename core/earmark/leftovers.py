@@ -6,7 +6,9 @@ import os
 import re
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from earmark.folder import read_writers
 from earmark.names import INDEX, TAKES, TEMPORARY, WRITERS, TakeName
@@ -15,6 +17,8 @@ _REFERENCE = re.compile(r"([^.]+)\.ref\.")
 _FILE = re.compile(r"\d+-")
 _LONG = 3600.0
 """Seconds without a change after which a writer that cannot be asked is taken for gone."""
+_MOMENT = 2.0
+"""Seconds by which two clocks of one machine may differ."""
 
 
 class Writers:
@@ -27,6 +31,9 @@ class Writers:
     def __init__(self, root: Path) -> None:
         self._known = {writer["id"]: writer for writer in read_writers(root)}
 
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self._known.values())
+
     def is_gone(self, writer: str, trace: Path) -> bool:
         """Say whether a writer has certainly ended.
 
@@ -37,7 +44,7 @@ class Writers:
         pid = known.get("pid")
         # On Windows, asking for a process would end it.
         if known.get("host") == socket.gethostname() and isinstance(pid, int) and os.name != "nt":
-            return not _is_running(pid)
+            return not _is_running(pid, known["started_at"])
         return time.time() - _last_change(trace) > _LONG
 
 
@@ -67,11 +74,21 @@ def _last_change(path: Path) -> float:
         return time.time()
 
 
-def _is_running(pid: int) -> bool:
+def _is_running(pid: int, since: float) -> bool:
     try:
         os.kill(pid, 0)
     except PermissionError:  # it runs as somebody else
         return True
     except (OSError, OverflowError):
         return False
-    return True
+    # Containers number their processes alike each time, so it may be one that came later.
+    return _started_at(pid) < since + _MOMENT
+
+
+def _started_at(pid: int) -> float:
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        return booted_at + ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, LookupError, AttributeError):  # not Linux, or it has just ended
+        return 0.0

@@ -81,12 +81,17 @@ class Recorder:
             closed = all([True, *(feed.close(deadline.left) for feed in self._feeds_here)])
         else:
             self._worker.put(self._end_feeds)  # after what they are still to be given
+        self._worker.put(self._end_writer)
         self._worker.close(deadline.left)
         return closed
 
     def _end_feeds(self) -> None:
         for feed in self._feeds_here:
             feed.end()
+
+    def _end_writer(self) -> None:
+        if self._writer is not None and self._pid == os.getpid():  # a parent's goes on
+            self._writer.close()
 
     def finish(self, timeout: float) -> None:
         """Publish what is pending as the process ends; say whether there was no time for it."""

@@ -7,7 +7,7 @@ import os
 import sys
 import weakref
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -23,12 +23,15 @@ from earmark.arguments import (
 )
 from earmark.draft import Draft, PerRole
 from earmark.errors import EarmarkError, StorageError
+from earmark.job import this_job
 from earmark.memory import MIB, Memory
 from earmark.mode import is_enabled
 from earmark.notices import Notices
+from earmark.ranks import rank_prefix
 from earmark.recorder import Recorder
 from earmark.schedule import Position, Schedule
 from earmark.sink import Feed, Sink, open_sink
+from earmark.strangers import find_strangers, told_of
 from earmark.writer import Writer
 
 _EXIT_SECONDS = 10.0
@@ -104,6 +107,7 @@ class Run:
             int(checked_positive("max_pending_mib", max_pending_mib) * MIB),
             checked_positive("max_wait_seconds", max_wait_seconds),
         )
+        self._job = this_job()
         self._recorder: Recorder | None = None
         if self.enabled:
             self._recorder = self._open(sinks, config, bit_depth, dry_run=dry_run)
@@ -130,11 +134,16 @@ class Run:
                 f"expected a directory that can be written at {str(self.path)!r}, got {error}: "
                 "choose another one, or make room"
             ) from error
-        if os.environ.get("RANK", "0") == "0":
-            sys.stderr.write(
-                f"earmark: clips go to {self.path} (list them: earmark ls {self.path})\n"
-            )
+        if self._job.rank == 0:
+            self._say_hello()
         return recorder
+
+    def _say_hello(self) -> None:
+        sys.stderr.write(f"earmark: clips go to {self.path} (list them: earmark ls {self.path})\n")
+        with suppress(OSError):  # then there is nobody to ask
+            strangers = find_strangers(self.path, self._job)
+            if strangers:
+                self._notices.tell("strangers", told_of(self.path, strangers))
 
     def due(
         self, *, epoch: int | None = None, step: int | None = None, final: bool = False
@@ -280,7 +289,9 @@ class Run:
         place, passed = checked_place(step, epoch)
         known_step, count = self._examples.get(checked_tag(tag), (place, 0))
         first = count if known_step == place else 0
-        return Draft(place, passed, tag, self._notices, self._memory, next_example=first)
+        # Ranks that number their examples must not give two of them one name.
+        prefix = rank_prefix(self._job.rank)
+        return Draft(place, passed, tag, self._notices, self._memory, first, prefix)
 
     def submit(self, draft: Draft) -> None:
         """Publish a draft, unless nothing was added to it."""

@@ -33,9 +33,11 @@ from earmark.disk import (
     publish_folder,
     write_durably,
     write_new,
+    write_over,
 )
 from earmark.errors import ArgumentError, RunFormatError
 from earmark.folder import create_run, read_writers
+from earmark.job import this_job
 from earmark.level import Level
 from earmark.names import (
     FAULTS,
@@ -83,7 +85,8 @@ class Writer:
         remembered = _checked_config(config)
         create_run(root)
         self._older = take_names(root)
-        write_new(root / WRITERS / f"{self.id}.json", _describe(self, remembered).encode())
+        self._description = _describe(self, remembered)
+        write_new(self._file, _as_json(self._description))
 
     def publish(self, step: int, clips: Iterable[Clip]) -> Take | None:
         """Publish clips of one step, all or nothing.
@@ -117,6 +120,15 @@ class Writer:
         with contextlib.suppress(OSError):  # the index is a cache: readers see the take without it
             append_line(self.root / INDEX / f"{self.id}.jsonl", line)
         return Take.from_records(final.parent, name, stored, links)
+
+    def close(self) -> None:
+        """Note that this writer has ended, for whoever opens the run next."""
+        with contextlib.suppress(OSError):  # then it is known by its process
+            write_over(self._file, _as_json(self._description | {"closed_at": time.time()}))
+
+    @property
+    def _file(self) -> Path:
+        return self.root / WRITERS / f"{self.id}.json"
 
     def note_fault(self, lost: str, why: str) -> None:
         """Note what was lost and why, for whoever looks into the run later."""
@@ -246,16 +258,17 @@ def _free_stem(folder: Path, stem: str) -> str:
     return free
 
 
-def _describe(writer: Writer, config: Mapping[str, Any]) -> str:
-    rank = _number("RANK", 0)
-    before = [known["id"] for known in read_writers(writer.root) if known.get("rank") == rank]
-    description = {
+def _describe(writer: Writer, config: Mapping[str, Any]) -> dict[str, Any]:
+    job = this_job()
+    before = [known["id"] for known in read_writers(writer.root) if known.get("rank") == job.rank]
+    return {
         "id": writer.id,
         "started_at": time.time(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "rank": rank,
-        "world_size": _number("WORLD_SIZE", 1),
+        "job": job.name,
+        "rank": job.rank,
+        "world_size": job.world_size,
         "resumed_from": before[-1] if before else "",
         "versions": {
             "earmark": __version__,
@@ -265,7 +278,10 @@ def _describe(writer: Writer, config: Mapping[str, Any]) -> str:
         },
         "config": config,
     }
-    return json.dumps(description, indent=1)
+
+
+def _as_json(description: Mapping[str, Any]) -> bytes:
+    return json.dumps(description, indent=1).encode()
 
 
 def _checked_bit_depth(bit_depth: int | None) -> int | None:
@@ -286,8 +302,3 @@ def _checked_config(config: Mapping[str, Any] | None) -> dict[str, Any]:
             "texts, lists and dicts, such as vars(args)"
         ) from error
     return plain
-
-
-def _number(variable: str, default: int) -> int:
-    text = os.environ.get(variable, "")
-    return int(text) if text.isdecimal() else default

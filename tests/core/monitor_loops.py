@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from earmark import Clip, EarmarkWarning, Run, open_run
 from earmark.monitor import Monitor
+from earmark.ranks import Drawn
 
 RATE = 8000
 
@@ -21,9 +22,9 @@ def sounds(count: int, num_frames: int = 64, seed: int = 0) -> NDArray[np.float3
     return (noise / 2**15).astype(np.float32)
 
 
-def positions(count: int) -> list[str]:
-    """Names for examples that have none of their own."""
-    return [str(index) for index in range(count)]
+def drawn(count: int) -> Drawn:
+    """The first items of a data set, in its order."""
+    return Drawn(range(count), in_order=True)
 
 
 def loop(
@@ -38,7 +39,7 @@ def loop(
     """One loop over one batch."""
     monitor.begin(epoch=epoch, step=epoch if step is None else step, **begin)
     if monitor.wants("val"):
-        monitor.add("val", outputs, batch, positions)
+        monitor.add("val", outputs, batch, drawn)
     monitor.end()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from earmark import Audio, Run, at_epochs, every_n_epochs, open_run
 from earmark.monitor import Monitor
-from tests.core.monitor_loops import RATE, logged, loop, positions, sounds, told
+from tests.core.monitor_loops import RATE, drawn, logged, loop, sounds, told
 
 
 @pytest.fixture
@@ -148,8 +148,8 @@ def test_each_tag_has_its_own_examples(run: Run) -> None:
     """Two loaders of one loop are two takes, and neither uses up the other's share."""
     monitor = Monitor(max_examples=1, run=run, sample_rate=RATE)
     monitor.begin(epoch=0, step=5)
-    monitor.add("val/clean", sounds(2, seed=1), {"id": ["a", "b"]}, positions)
-    monitor.add("val/noisy", sounds(2, seed=2), {"id": ["c", "d"]}, positions)
+    monitor.add("val/clean", sounds(2, seed=1), {"id": ["a", "b"]}, drawn)
+    monitor.add("val/noisy", sounds(2, seed=2), {"id": ["c", "d"]}, drawn)
     monitor.end()
     assert [(clip.tag, clip.example) for clip in logged(run)] == [
         ("val/clean", "a"),
@@ -203,7 +203,7 @@ def test_a_cancelled_loop_leaves_nothing(run: Run) -> None:
     monitor = Monitor(run=run, sample_rate=RATE)
     for leave in (monitor.cancel, lambda: monitor.begin(epoch=1, step=1)):
         monitor.begin(epoch=0, step=0)
-        monitor.add("val", sounds(1), None, positions)
+        monitor.add("val", sounds(1), None, drawn)
         assert run.draft(step=0).memory.in_use > 0
         leave()
         assert run.draft(step=0).memory.in_use == 0
@@ -215,7 +215,7 @@ def test_without_a_run_the_loop_is_the_same() -> None:
     """Ranks that do not log want the same batches, since a model may hold collectives."""
     monitor = Monitor(max_examples=2)
     monitor.begin(epoch=0, step=0)
-    monitor.add("val", sounds(8), None, positions)
+    monitor.add("val", sounds(8), None, drawn)
     assert monitor.active
     assert monitor.wants("val")
     monitor.end()

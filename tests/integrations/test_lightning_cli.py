@@ -42,6 +42,7 @@ ARGUMENTS: dict[str, Any] = {
     "lengths": ["num_hops", 100],
     "sample_rate": {"input": RATE, "prediction": 2 * RATE, "target": RATE},
     "captions": "{text} | epoch {epoch}",
+    "ranks": "shard",
     "sinks": [],
     "tag": "mine",
     "enabled": True,

@@ -39,6 +39,7 @@ def test_the_state_is_of_plain_values(tmp_path: Path) -> None:
     assert checkpoint["callbacks"]["AudioMonitor[tag='val']"] == {
         "examples": {"val": ["utt-0", "utt-1"]},
         "last": [0, 2],
+        "world_size": 1,
     }
 
 

@@ -21,7 +21,14 @@ from torch.utils.data import (
     SubsetRandomSampler,
 )
 
-from earmark_integrations._loaders import dataset_indices, makes_batches, named_loaders
+from earmark.ranks import Drawn
+from earmark_integrations._loaders import (
+    drawn_items,
+    is_shared,
+    makes_batches,
+    named_loaders,
+    num_before,
+)
 
 
 class Items(Dataset[int]):
@@ -99,8 +106,44 @@ def shared(sampler: Any, size: int = 3) -> DataLoader[int]:
 def test_the_indices_are_those_that_are_drawn(loader: Any) -> None:
     """Where the order is known, it is the loader's own, batch by batch and past the end."""
     items = drawn(loader)
-    assert dataset_indices(loader, 0, len(items)) == items
-    assert dataset_indices(loader, 2, 1) == items[2:3]
+    said = drawn_items(loader, 0, len(items))
+    assert said.in_order
+    places = list(said.places)
+    assert all(place in (item, None) for item, place in zip(items, places, strict=True))
+    assert list(drawn_items(loader, 2, 1).places) == places[2:3]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_what_a_sampler_repeats_has_no_place(shuffle: bool) -> None:
+    """Of ten items for four ranks each item has one place, and the two that come again none."""
+    loaders = [shared(DistributedSampler(Items(), 4, rank, shuffle=shuffle)) for rank in range(4)]
+    said = [drawn_items(loader, 0, 3) for loader in loaders]
+    assert {(one.is_shared, one.in_order) for one in said} == {(True, not shuffle)}
+    held = [
+        (place, item)
+        for one, loader in zip(said, loaders, strict=True)
+        for place, item in zip(one.places, drawn(loader), strict=True)
+    ]
+    assert len(held) == 12
+    assert sorted(place for place, _ in held if place is not None) == list(range(10))
+    assert sorted(item for place, item in held if place is not None) == list(range(10))
+
+
+def test_only_ranks_that_share_a_sampler_share_items() -> None:
+    """A loader of torch's own sampler is shared; one that every rank draws by itself is not."""
+    assert is_shared(shared(DistributedSampler(Items(), 2, 0)))
+    assert not is_shared(shared(Reversed(Items(), 2, 0)))
+    assert not is_shared(DataLoader(Items(), batch_size=3))
+    assert not is_shared([[1, 2], [3, 4]])
+
+
+def test_how_many_items_came_before_is_alike_on_all_ranks() -> None:
+    """It goes by the batch size of the loader; where that has none, by the batches."""
+    assert num_before(DataLoader(Items(), batch_size=3), 2) == 6
+    assert num_before(DataLoader(Items(), batch_size=None), 2) == 2
+    lengths = ByLength(SequentialSampler(Items()), 3, drop_last=False)
+    assert num_before(DataLoader(Items(), batch_sampler=lengths), 2) == 2
+    assert num_before([[1, 2], [3, 4]], 1) == 1
 
 
 @pytest.mark.parametrize(
@@ -128,8 +171,10 @@ def test_the_indices_are_those_that_are_drawn(loader: Any) -> None:
     ],
 )
 def test_no_index_is_made_up(loader: Any) -> None:
-    """Where only the loader knows what it draws, nothing is said."""
-    assert dataset_indices(loader, 0, 3) is None
+    """Where only the loader knows what it draws, there are places in its order, and no more."""
+    said = drawn_items(loader, 4, 3)
+    assert not said.in_order
+    assert said.is_shared or list(said.places) == [4, 5, 6]
 
 
 def test_lightning_wraps_the_batches_of_a_prediction() -> None:
@@ -137,10 +182,10 @@ def test_lightning_wraps_the_batches_of_a_prediction() -> None:
     batches = BatchSampler(SequentialSampler(Items()), 3, drop_last=False)
     wrapped = lightning_samplers._IndexBatchSamplerWrapper(batches)  # pyright: ignore[reportPrivateUsage] - what Lightning does
     loader = DataLoader(Items(), batch_sampler=wrapped)
-    assert dataset_indices(loader, 3, 3) == [3, 4, 5]
+    assert drawn_items(loader, 3, 3) == Drawn(range(3, 6), in_order=True)
     random = BatchSampler(RandomSampler(Items()), 3, drop_last=False)
     wrapped = lightning_samplers._IndexBatchSamplerWrapper(random)  # pyright: ignore[reportPrivateUsage] - what Lightning does
-    assert dataset_indices(DataLoader(Items(), batch_sampler=wrapped), 3, 3) is None
+    assert not drawn_items(DataLoader(Items(), batch_sampler=wrapped), 3, 3).in_order
 
 
 def test_a_loader_may_make_no_batches() -> None:

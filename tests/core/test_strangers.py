@@ -1,0 +1,133 @@
+"""A second job on one run is told so, and harms nothing; one's own processes are no strangers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from earmark import EarmarkWarning, Run, open_run
+from earmark.check import check_run
+from earmark.testing import noise
+
+OPEN = """
+import sys, earmark
+from earmark.testing import noise
+run = earmark.Run(sys.argv[1])
+run.log({"prediction": noise(seed=1)}, step=1, sample_rate=16_000)
+run.flush()
+print("open", flush=True)
+sys.stdin.readline()
+run.close()
+print("closed", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Generator[subprocess.Popen[str]]:
+    """Another training, which has the run open until it is given a line."""
+    command = [sys.executable, "-c", OPEN, str(tmp_path)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.kill()
+
+
+def edit(run: Path, **changes: Any) -> None:
+    """Change what the only writer of a run says of itself."""
+    (file,) = run.glob("writers/*.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def test_two_jobs_on_one_run(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    """The second one is told once who else there is; both are kept, and nothing is damaged."""
+    since = time.strftime("%Y-%m-%d", time.localtime())
+    message = (
+        f"^earmark: another job is writing to {re.escape(repr(str(tmp_path)))} too, process "
+        f"{other.pid} on {socket.gethostname()!r} since {since} ..:..: the clips of both are kept, "
+        "and readers show the newest of those that both log at one step; give one of them a "
+        r"directory of its own \(run_dir= of a monitor\) to keep them apart$"
+    )
+    with pytest.warns(EarmarkWarning, match=message) as warned:
+        run = Run(tmp_path)
+    assert len(warned) == 1
+    run.log({"prediction": noise(seed=2)}, step=2, sample_rate=16_000)
+    run.close()
+    assert [clip.step for clip in open_run(tmp_path).clips()] == [1, 2]
+    assert check_run(tmp_path) == []
+
+
+def test_a_job_that_has_closed_the_run(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    """A notebook whose process lives on is no stranger once it is done."""
+    assert other.stdin is not None
+    assert other.stdout is not None
+    other.stdin.write("\n")
+    other.stdin.flush()
+    assert other.stdout.readline() == "closed\n"
+    Run(tmp_path).close()
+
+
+def test_a_job_that_was_killed(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    """Whoever goes on after a crash is told nothing."""
+    other.kill()
+    other.wait()
+    Run(tmp_path).close()
+
+
+def test_another_rank_is_no_stranger(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    """Each job has a rank zero, which is asked after; the others say nothing of it."""
+    edit(tmp_path, rank=1)
+    Run(tmp_path).close()
+
+
+def test_one_process_may_open_a_run_again(tmp_path: Path) -> None:
+    """A cell that is run twice, under another launcher's name or not, is one job."""
+    first = Run(tmp_path)
+    edit(tmp_path, job="another")
+    Run(tmp_path).close()
+    first.close()
+
+
+def test_a_number_that_another_process_has_now(tmp_path: Path) -> None:
+    """Containers number their processes alike: one that came after the writer is not it."""
+    Run(tmp_path).close()
+    (file,) = tmp_path.glob("writers/*.json")
+    description = json.loads(file.read_text()) | {"pid": os.getppid(), "job": "another"}
+    del description["closed_at"]
+    file.write_text(json.dumps(description | {"started_at": 1e9}))
+    Run(tmp_path).close()
+
+
+def test_a_job_on_another_machine(tmp_path: Path) -> None:
+    """It cannot be asked: that it has written within the hour is said; later it is forgotten."""
+    Run(tmp_path).close()
+    (file,) = tmp_path.glob("writers/*.json")
+    description = json.loads(file.read_text()) | {"host": "elsewhere", "job": "another"}
+    del description["closed_at"]
+    file.write_text(json.dumps(description))
+    message = r"on 'elsewhere' since .* \(which cannot be asked from here, but has written within"
+    with pytest.warns(EarmarkWarning, match=message):
+        Run(tmp_path).close()
+    os.utime(file, (1e9, 1e9))
+    Run(tmp_path).close()
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"started_at": 1}', '{"started_at": null}'])
+def test_what_nobody_can_read_is_no_stranger(tmp_path: Path, content: str) -> None:
+    """A damaged description stops nobody and frightens nobody."""
+    Run(tmp_path).close()
+    (file,) = tmp_path.glob("writers/*.json")
+    file.write_text(content)
+    Run(tmp_path).close()
