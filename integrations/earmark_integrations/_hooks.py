@@ -14,18 +14,19 @@ from functools import partial
 from typing import Any
 
 from earmark.mode import is_enabled
-from earmark_integrations._listener import Batch, Listener
-from earmark_integrations._loaders import LoaderProgress
+from earmark_integrations._listener import Listener
+from earmark_integrations._loaders import Progress
 from earmark_integrations._loggers import open_sinks
 from earmark_integrations._trainer import (
     current_loader,
     forward_context,
-    has_validation,
     is_final,
+    is_last_batch,
     kind_of_loop,
     run_directory,
     step_of_scalars,
     to_device,
+    validates,
 )
 
 
@@ -78,21 +79,21 @@ class Hooks(Listener):
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin a loop."""
-        self._progress = LoaderProgress()
+        self._progress = Progress()
         self._monitor.cancel()
-        if self._demo is None or not self._counts_steps:
-            self._begin(trainer)
+        if self._listens_at(trainer) == "validation":
+            self._begin(trainer, final=is_final(trainer))
 
     on_test_start = on_predict_start = on_validation_start
 
-    def _begin(self, trainer: Any) -> None:
+    def _begin(self, trainer: Any, *, final: bool, step: int | None = None) -> None:
         if not self._enabled or trainer.sanity_checking:
             return
         with self.notices.guard("begin", "a loop"):
             self._monitor.begin(
                 epoch=trainer.current_epoch,
-                step=step_of_scalars(trainer),
-                final=is_final(trainer),
+                step=step_of_scalars(trainer) if step is None else step,
+                final=final,
                 forced=trainer.state.fn != "fit",
             )
 
@@ -110,16 +111,52 @@ class Hooks(Listener):
             return
         with self.notices.guard("batch", "a batch"):
             name, loader = current_loader(trainer, dataloader_idx)
-            heard = self._progress.batch(batch, batch_idx, loader, dataloader_idx)
+            place = self._progress.come_to(batch, batch_idx, loader, dataloader_idx)
             tag = "/".join(filter(None, (self._tag(trainer), name)))
             context = partial(forward_context, trainer)
-            self._hear(pl_module, Batch(batch, tag, **heard), outputs, context)
+            self._hear(pl_module, tag, batch, place, outputs, context)
 
     on_test_batch_end = on_predict_batch_end = on_validation_batch_end
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Publish the loop's take."""
-        self._play_demo(trainer, pl_module)
-        self._monitor.end()
+        if self._listens_at(trainer) == "validation":
+            self._end(trainer, pl_module)
 
     on_test_epoch_end = on_predict_epoch_end = on_validation_epoch_end
+
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Listen to the demo set, if it goes by steps."""
+        if self._listens_at(trainer) == "batch":
+            self._begin(trainer, final=is_last_batch(trainer))
+            self._end(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Listen to the demo set, if there are no validations to listen at."""
+        if self._listens_at(trainer) == "epoch":
+            # Lightning, too, logs an epoch's scalars at its last batch.
+            step = max(0, step_of_scalars(trainer) - 1)
+            self._begin(trainer, final=is_last_batch(trainer), step=step)
+            self._end(trainer, pl_module)
+
+    def _listens_at(self, trainer: Any) -> str:
+        if self._demo is None or trainer.state.fn != "fit":
+            return "validation"
+        if self._counts_steps:
+            return "batch"
+        return "validation" if validates(trainer) else "epoch"
+
+    def _end(self, trainer: Any, pl_module: Any) -> None:
+        if self._demo is not None and self._monitor.active:
+            context = partial(forward_context, trainer)
+            place = partial(to_device, trainer, pl_module)
+            self._play(pl_module, self._tag(trainer), place, context)
+        self._monitor.end()
+
+    def _tag(self, trainer: Any) -> str:
+        kind = kind_of_loop(trainer) if self._demo is None else "demo"
+        if self._given_tag is None:
+            return kind
+        return self._given_tag if kind in {"val", "demo"} else f"{self._given_tag}/{kind}"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -33,6 +32,7 @@ from earmark.selection import batch_size
 from earmark.selector import LengthsSelector, Selector
 from earmark.sink import Sink
 from earmark_integrations._inference import inference
+from earmark_integrations._loaders import Place
 from earmark_integrations._predictor import Predict, Predictor, Weights
 from earmark_integrations.demo import check_demo, demo_batches
 from earmark_integrations.metrics import TensorMetric
@@ -42,25 +42,6 @@ _FAILED = object()
 
 Decode: TypeAlias = str | Callable[[Any], Any]
 """What makes sound of a prediction: a function of a batch, or the name of a submodule or method."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A batch, and where it comes from.
-
-    Args:
-        value: What the model is given.
-        tag: What the loop goes over, for example `"val"`.
-        drawn: Says which items of the data set so many examples are.
-        before: How many items came before it, by what is alike on all ranks.
-        is_shared: Whether the ranks share the loader's items.
-    """
-
-    value: Any
-    tag: str
-    drawn: Callable[[int], Drawn]
-    before: int
-    is_shared: bool = False
 
 
 class Listener:
@@ -182,6 +163,7 @@ class Listener:
         _check("sinks", sinks, "a list of names, such as ['wandb'], or of sinks", list, tuple)
         _check("tag", tag, "text, such as 'val'", str)
         self._demo = demo
+        self._counts_steps = getattr(self._monitor.schedule, "unit", "epoch") == "step"
         self._decode = _by_role(decode)
         self._given_run_dir = run_dir
         self._sinks = sinks
@@ -248,7 +230,9 @@ class Listener:
     def _hear(
         self,
         module: nn.Module,
-        batch: Batch,
+        tag: str,
+        batch: Any,
+        place: Place,
         outputs: Any = None,
         forward_context: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
@@ -256,7 +240,9 @@ class Listener:
 
         Args:
             module: The model.
+            tag: What the loop goes over, for example `"val"`.
             batch: The batch, on the model's device.
+            place: Which items of the data set it is of.
             outputs: What the step returned, unless there is a `predict`.
             forward_context: Makes a context of the training's precision.
         """
@@ -265,16 +251,16 @@ class Listener:
             return
         if predictor is not None:
             if not monitor.predicts(
-                batch.tag, batch.value, num_before=batch.before, is_shared=batch.is_shared
+                tag, batch, num_before=place.before, is_shared=place.is_shared
             ):
                 return
             outputs = _FAILED
             with monitor.notices.guard("predict", "what predict makes of a batch"):
-                outputs = Variants(predictor(module, batch.value, forward_context()))
-        if outputs is not _FAILED and monitor.wants(batch.tag):
+                outputs = Variants(predictor(module, batch, forward_context()))
+        if outputs is not _FAILED and monitor.wants(tag):
             runs_models = monitor.finder.runs_models
             context = inference(module, forward_context()) if runs_models else nullcontext()
-            monitor.add(batch.tag, outputs, batch.value, batch.drawn, context)
+            monitor.add(tag, outputs, batch, place.drawn, context)
 
     def _play(
         self,
@@ -289,8 +275,8 @@ class Listener:
             for value in demo_batches(self._demo):
                 if start >= self._monitor.reach(is_shared=False):
                     return
-                batch = Batch(to_device(value), tag, partial(_of_demo, start), start)
-                self._hear(module, batch, None, forward_context)
+                place = Place(partial(_of_demo, start), start)
+                self._hear(module, tag, to_device(value), place, None, forward_context)
                 start += batch_size(value)
 
 
