@@ -10,6 +10,7 @@ from earmark.run import Run
 from earmark.schedule import Schedule, at_epochs, every_n_epochs, every_n_steps
 from earmark.sink import Sink
 from earmark.store import list_runs, open_run
+from earmark.unfold import register_output
 from earmark.version import __version__
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "every_n_steps",
     "list_runs",
     "open_run",
+    "register_output",
 ]

@@ -1,0 +1,134 @@
+"""What is said of outputs that are unclear: what was seen, and the exact argument to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from earmark.candidates import Candidate, candidates
+from earmark.errors import ArgumentError
+from earmark.selector import Selector, argument
+from earmark.sounds import dtype_of, is_array, shape_of
+from earmark.unfold import Path, is_never
+
+_MAX_LISTED = 12
+
+
+def none_found(seen: Sequence[Candidate]) -> ArgumentError:
+    """Nothing that was returned is a prediction."""
+    return ArgumentError(
+        f"expected a prediction in the outputs, found none in {_listed(seen) or 'nothing'}: "
+        f"{_way_out(seen)}"
+    )
+
+
+def _way_out(seen: Sequence[Candidate]) -> str:
+    arrays = [one for one in seen if len(shape_of(one.value) or ()) > 1]
+    foreign = [one for one in seen if _is_foreign(one.value)]
+    if arrays:
+        named = [one for one in arrays if one.path and not is_never(one.path)] or arrays
+        return (
+            f"say where it is, such as {_write('prediction', named[0])}, with decode= if that is "
+            "no sound yet; or pass predict= to make one"
+        )
+    if foreign:
+        kind = type(foreign[0].value).__name__
+        return (
+            f"say what it holds, earmark.register_output({kind}, lambda output: "
+            "{'prediction': output.audio})"
+        )
+    return "return {'prediction': sound}, or pass predict= to make one of the batch"
+
+
+def _is_foreign(value: Any) -> bool:
+    plain = value is None or isinstance(value, bool | int | float | str | bytes)
+    return not plain and not is_array(value)
+
+
+def several(role: str, seen: Sequence[Candidate]) -> ArgumentError:
+    """More than one value may be the sound of a role."""
+    return ArgumentError(
+        f"expected one {role}, found {len(seen)} that may be it, {_listed(seen)}: say which, "
+        f"{' or '.join(_write(role, one) for one in seen[:3])}"
+    )
+
+
+def unnamed_stems(role: str, one: Candidate) -> ArgumentError:
+    """The sounds of a mixture, without their names."""
+    count = (shape_of(one.value) or (0, 0))[1]
+    names = ", ".join(f"'stem {number}'" for number in range(1, min(count, 4) + 1))
+    more = ", ..." if count > 4 else ""
+    return ArgumentError(
+        f"expected names for the sounds of the mixture in {_listed([one])}: write "
+        f"AudioMonitor(stems=[{names}{more}]); or, if the second axis holds channels, "
+        f"{_write(role, one)}"
+    )
+
+
+def unplaced(seen: Sequence[Candidate]) -> ArgumentError | None:
+    """A batch has sounds, and none of its keys says of which role; `None` if it has none."""
+    sounds = [one for one in seen if one.is_sound() and one.means("unknown")]
+    if not sounds:
+        return None
+    both = zip(("input", "target"), sounds, strict=False)
+    arguments = ", ".join(_argument(role, one.place, one.path) for role, one in both)
+    return ArgumentError(
+        f"expected keys that say which sounds of the batch are the input and the target, found "
+        f"{_listed(sounds)}: say it, AudioMonitor({arguments}), if that is what they are"
+    )
+
+
+def not_selected(name: str, selector: Selector, outputs: Any, batch: Any) -> ArgumentError:
+    """A selector that leads nowhere."""
+    seen = {
+        place: candidates(values, place, None)
+        for place, values in (("outputs", outputs), ("batch", batch))
+    }
+    if callable(selector):
+        where = "from its function, got None"
+    else:
+        where = f"under {selector!r}, found none"
+    inside = " and a ".join(
+        f"{place} with {_listed(found) or 'nothing'}" for place, found in seen.items()
+    )
+    return ArgumentError(
+        f"expected the {name} {where} in {inside}: write AudioMonitor({name}=...) with a key, a "
+        "path such as 'out.audio', an index, or a function of (outputs, batch)"
+    )
+
+
+def _write(role: str, one: Candidate) -> str:
+    return f"AudioMonitor({_argument(role, one.place, one.path)})"
+
+
+def _argument(role: str, place: str, path: Path) -> str:
+    index_of = "batch" if role in ("input", "target") else "outputs"
+    return argument(role, path, place, index_of=index_of)
+
+
+def _listed(seen: Iterable[Candidate]) -> str:
+    all_seen = list(seen)
+    texts = [_described(one) for one in all_seen[:_MAX_LISTED]]
+    more = len(all_seen) - len(texts)
+    return ", ".join([*texts, f"and {more} more"] if more else texts)
+
+
+def _described(one: Candidate) -> str:
+    where = ".".join(map(str, one.path))
+    what = _kind(one)
+    return f"{where}: {what}" if where else what
+
+
+def _kind(one: Candidate) -> str:
+    value = one.value
+    if one.stems is not None:
+        return f"dict of {', '.join(one.stems)}"
+    if is_array(value):
+        return f"{dtype_of(value)} {shape_of(value)}"
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    return (
+        f"{type(value).__name__} of {len(value)}"
+        if isinstance(value, list)
+        else type(value).__name__
+    )
