@@ -178,7 +178,7 @@ def fit(
     module = package.module() if module is None else module
     with told() as messages:
         if datamodule is not None:
-            trainer.fit(module, datamodule=datamodule)
+            trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt_path)
         else:
             val = loader() if val is None else val
             trainer.fit(module, train or loader(), val, ckpt_path=ckpt_path)
