@@ -97,7 +97,7 @@ def _number(name: object, value: Any) -> float:
         ) from error
 
 
-def check_metrics(metrics: object) -> dict[str, Metric]:
+def check_metrics(metrics: object) -> dict[str, Callable[[Any, Any], Any]]:
     """Refuse metrics that are no functions.
 
     Raises:

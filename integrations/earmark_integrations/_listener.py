@@ -216,7 +216,6 @@ class Listener:
             monitor.run = Run(
                 self.run_dir,
                 sinks=opened,
-                spectrogram=self._spectrogram,
                 strict=monitor.notices.strict,
                 dry_run=dry_run,
             )
