@@ -58,8 +58,7 @@ class Finder:
                 split_lengths(f"lengths[{role!r}]" if role else "lengths", lengths)
         if self.transform is not None and not callable(self.transform):
             raise ArgumentTypeError(
-                "expected transform as a function of (sounds, role), got "
-                f"{shown(self.transform)}"
+                f"expected transform as a function of (sounds, role), got {shown(self.transform)}"
             )
 
     @property
@@ -72,16 +71,22 @@ class Finder:
 
         Raises:
             ArgumentError: If nothing is the prediction, or several values could be.
-            ShapeError: If what is selected as the prediction is no batch of sounds, or of stems.
+            ShapeError: If what is selected as the prediction is no batch of sounds, or of stems,
+                or if there are more sounds of one role than of another.
         """
-        if not isinstance(outputs, Variants):
-            return self._find(outputs, batch)
+        variants = outputs if isinstance(outputs, Variants) else {"": outputs}
         whole = Found()
-        for name, returned in outputs.items():
+        for name, returned in variants.items():
             found = self._find(returned, batch)
             for theirs, ours in zip(_parts(found), _parts(whole), strict=True):
                 for role, value in theirs.items():
                     ours.setdefault(_of_variant(role, name), value)
+        counts = {role: len(value) for role, value in whole.sounds.items()}
+        if len(set(counts.values())) > 1:  # nobody knows which prediction belongs to which target
+            raise ShapeError(
+                f"expected as many of each role in one batch, got {counts}: say where the others "
+                "are, AudioMonitor(target=lambda outputs, batch: ...)"
+            )
         return whole
 
     def _find(self, outputs: Any, batch: Any) -> Found:

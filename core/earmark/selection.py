@@ -75,8 +75,10 @@ def checked_examples(examples: Any) -> list[str] | None:
     """
     if examples is None:
         return None
-    if isinstance(examples, str) or not isinstance(examples, Sequence) or not all(
-        isinstance(name, str | int) and not isinstance(name, bool) for name in examples
+    if (
+        isinstance(examples, str)
+        or not isinstance(examples, Sequence)
+        or not all(isinstance(name, str | int) and not isinstance(name, bool) for name in examples)
     ):
         raise ArgumentTypeError(
             "expected examples as a list of identities or indices in the data set, such as "

@@ -249,9 +249,7 @@ class Listener:
         if not monitor.active:
             return
         if predictor is not None:
-            if not monitor.predicts(
-                tag, batch, num_before=place.before, is_shared=place.is_shared
-            ):
+            if not monitor.predicts(tag, batch, num_before=place.before, is_shared=place.is_shared):
                 return
             outputs = _FAILED
             with monitor.notices.guard("predict", "what predict makes of a batch"):

@@ -114,7 +114,7 @@ FAMILIES = [
         lambda t: t(2, 1, 8192),
         lambda t: (t(2, 80, 32), t(2, 8192), ["a", "b"], t(2, 80, 32)),
         {"prediction": "outputs"},
-        fault='AudioMonitor(input=1)',
+        fault="AudioMonitor(input=1)",
     ),
     Family(
         "HiFi-GAN, the index said",
@@ -232,7 +232,12 @@ FAMILIES = [
     ),
     Family(
         "VITS, training step",
-        lambda t: {"y_hat": t(2, 1, 8192), "y": t(2, 1, 8192), "l_length": t(2), "attn": t(2, 1, 9, 9)},
+        lambda t: {
+            "y_hat": t(2, 1, 8192),
+            "y": t(2, 1, 8192),
+            "l_length": t(2),
+            "attn": t(2, 1, 9, 9),
+        },
         lambda t: {"x": t(2, 40, dtype="int64"), "wav": t(2, 1, 40000), "spec": t(2, 513, 156)},
         {"input": "batch/wav", "prediction": "outputs/y_hat", "target": "outputs/y"},
     ),
@@ -243,7 +248,12 @@ FAMILIES = [
     ),
     Family(
         "Matcha",
-        lambda t: {"decoder_outputs": t(2, 80, 200), "mel": t(2, 80, 200), "mel_lengths": t(2), "rtf": 0.1},
+        lambda t: {
+            "decoder_outputs": t(2, 80, 200),
+            "mel": t(2, 80, 200),
+            "mel_lengths": t(2),
+            "rtf": 0.1,
+        },
         error=NOWHERE.format('"decoder_outputs"'),
     ),
     Family(
@@ -281,7 +291,12 @@ FAMILIES = [
     ),
     Family(
         "Magpie",
-        lambda t: (t(2, 22050), t(2, dtype="int64"), t(2, 8, 43, dtype="int64"), t(2, dtype="int64")),
+        lambda t: (
+            t(2, 22050),
+            t(2, dtype="int64"),
+            t(2, 8, 43, dtype="int64"),
+            t(2, dtype="int64"),
+        ),
         sounds={"prediction": "outputs/0"},
         lengths={"prediction": "outputs/1"},
     ),
@@ -309,7 +324,10 @@ FAMILIES = [
     Family(
         "SpeechBrain, enhancement",
         lambda t: {"enhanced": t(2, 16000)},
-        lambda t: {"noisy_sig": PaddedData(t(2, 16000), t(2)), "clean_sig": PaddedData(t(2, 16000), t(2))},
+        lambda t: {
+            "noisy_sig": PaddedData(t(2, 16000), t(2)),
+            "clean_sig": PaddedData(t(2, 16000), t(2)),
+        },
         {
             "input": "batch/noisy_sig/0",
             "prediction": "outputs/enhanced",
@@ -408,7 +426,11 @@ FAMILIES = [
             },
             {"rate_hz": t(2)},
         ),
-        sounds={"input": "outputs/1/dry", "prediction": "outputs/1/wet_hat", "target": "outputs/1/wet"},
+        sounds={
+            "input": "outputs/1/dry",
+            "prediction": "outputs/1/wet_hat",
+            "target": "outputs/1/wet",
+        },
     ),
     Family(
         "RemFx: (x, y, ...)",

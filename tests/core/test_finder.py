@@ -79,6 +79,16 @@ def test_stems_that_were_asked_for_have_to_be_there() -> None:
         Finder(stems=["speech", "noise"]).find(SOUNDS, None)
 
 
+def test_roles_of_different_sizes_are_not_put_together() -> None:
+    """Nobody knows which prediction belongs to which target."""
+    message = (
+        "expected as many of each role in one batch, got {'prediction': 3, 'target': 4}: say where "
+        "the others are, AudioMonitor(target=lambda outputs, batch: ...)"
+    )
+    with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
+        Finder().find({"prediction": SOUNDS[1:]}, {"target": SOUNDS})
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [

@@ -41,7 +41,7 @@ def refused(error: type[EarmarkError], message: str) -> pytest.RaisesExc[Earmark
         (
             {"loss": np.float32(0.25), "mel": np.zeros((2, 80, 200), np.float32)},
             "expected a prediction in the outputs, found none in loss: float32 (), mel: float32 "
-            "(2, 80, 200): say where it is, such as AudioMonitor(prediction=\"mel\"), with decode= if "
+            '(2, 80, 200): say where it is, such as AudioMonitor(prediction="mel"), with decode= if '
             "that is no sound yet; or pass predict= to make one",
         ),
     ],

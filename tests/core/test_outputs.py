@@ -192,7 +192,11 @@ def test_an_index_of_a_target_counts_in_the_batch() -> None:
     """`target=1` is `batch[1]`; `outputs.1` and `batch.0` say which is meant."""
     outputs, batch = (array(2, 8000), array(2, 4000)), (array(2, 3000), array(2, 2000))
     selectors: dict[str, Any] = {
-        "prediction": 0, "target": 1, "input": "batch.0", "aux": 1, "late": "outputs.1",
+        "prediction": 0,
+        "target": 1,
+        "input": "batch.0",
+        "aux": 1,
+        "late": "outputs.1",
     }
 
     sounds = find_sounds(outputs, batch, selectors=selectors).sounds
@@ -414,7 +418,19 @@ def test_only_types_and_functions_are_registered() -> None:
 # --- whatever is returned
 
 
-KEYS = ["audio", "pred", "y_hat", "x", "mel", "loss", "sources", "out", "prediction", "wav_len", "sr"]
+KEYS = [
+    "audio",
+    "pred",
+    "y_hat",
+    "x",
+    "mel",
+    "loss",
+    "sources",
+    "out",
+    "prediction",
+    "wav_len",
+    "sr",
+]
 SHAPES = [(), (2,), (2048,), (2, 2048), (2, 1, 2048), (2, 80, 2048), (2, 3, 2048), (2, 1, 80, 2048)]
 ARRAYS = st.builds(
     lambda shape, dtype: Form(*shape, dtype=dtype),
