@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from earmark.errors import ArgumentTypeError, ShapeError, shown
+from earmark.errors import ArgumentTypeError, EarmarkError, ShapeError, shown
 from earmark.outputs import Found, find_sounds
 from earmark.roles import of_role
 from earmark.rows import rows
@@ -63,11 +63,13 @@ class Finder:
 
     @property
     def runs_models(self) -> bool:
-        """Whether `rows` runs anything of the user's, such as a vocoder."""
+        """Whether `heard` runs anything of the user's, such as a vocoder."""
         return bool(self.decode) or self.transform is not None
 
     def find(self, outputs: Any, batch: Any) -> Found:
         """Find the sounds of each role; those of a variant have roles such as `prediction.cfg3`.
+
+        A variant whose prediction is not found is a fault, and the others are found.
 
         Raises:
             ArgumentError: If nothing is the prediction, or several values could be.
@@ -77,7 +79,7 @@ class Finder:
         variants = outputs if isinstance(outputs, Variants) else {"": outputs}
         whole = Found()
         for name, returned in variants.items():
-            found = self._find(returned, batch)
+            found = self._find_variant(name, returned, batch)
             for theirs, ours in zip(_parts(found), _parts(whole), strict=True):
                 for role, value in theirs.items():
                     ours.setdefault(_of_variant(role, name), value)
@@ -88,6 +90,15 @@ class Finder:
                 "are, AudioMonitor(target=lambda outputs, batch: ...)"
             )
         return whole
+
+    def _find_variant(self, name: str, outputs: Any, batch: Any) -> Found:
+        try:
+            return self._find(outputs, batch)
+        except EarmarkError as error:
+            if not name:
+                raise
+            # its frames would keep the batch alive
+            return Found(faults={"prediction": error.with_traceback(None)})
 
     def _find(self, outputs: Any, batch: Any) -> Found:
         stems = self.stems or self.found_stems
@@ -108,17 +119,18 @@ class Finder:
             decoded=self.decode.keys(),
         )
 
-    def rows(self, found: Found, picked: Sequence[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def heard(self, role: str, sounds: Any, picked: Sequence[int]) -> Any:
         """Take the chosen examples only, decode them, and do to them what is to be done.
 
-        Returns:
-            Their sounds, and their lengths, by role.
-        """
-        sounds = {role: self._heard(role, value, picked) for role, value in found.sounds.items()}
-        return sounds, {role: rows(value, picked) for role, value in found.lengths.items()}
+        Args:
+            role: Of these sounds.
+            sounds: Of all examples of a batch, as they were found.
+            picked: Which of them are chosen.
 
-    def _heard(self, role: str, value: Any, picked: Sequence[int]) -> Any:
-        heard = rows(value, picked)
+        Returns:
+            A batch of as many sounds.
+        """
+        heard = rows(sounds, picked)
         decode = of_role(self.decode, role)
         if decode is not None:
             heard = decode(heard)

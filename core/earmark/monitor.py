@@ -23,6 +23,7 @@ from earmark.outputs import Found
 from earmark.ranks import Drawn, Policy, Ranks, checked_policy
 from earmark.rate import checked_rate
 from earmark.roles import of_role
+from earmark.rows import rows
 from earmark.run import Run
 from earmark.schedule import Position, Schedule
 from earmark.selection import Selection, batch_ids, checked_examples, ids_on_device
@@ -69,6 +70,7 @@ class Monitor:
     def __post_init__(self) -> None:
         _check_count(self.max_examples)
         self._chosen = checked_examples(self.examples)
+        self._by_index = all(isinstance(name, int) for name in self.examples or [""])
         self._ranks = Ranks(checked_policy(self.ranks))
         self.sample_rate = checked_rates(self.sample_rate)
         self._captions = Captions(self.captions, self.metrics)
@@ -146,7 +148,7 @@ class Monitor:
         """
         if not self.active:
             return False
-        return self._selection(tag).wants(batch_ids(batch))
+        return self._selection(tag).wants(self._ids(batch))
 
     def predicts(self, tag: str, batch: Any, *, num_before: int, is_shared: bool) -> bool:
         """Whether a prediction of its own is to be made of a batch.
@@ -166,7 +168,7 @@ class Monitor:
         if self._ranks.world_size == 1:
             if not self.wants(tag, batch):
                 return False
-            if batch_ids(batch) is not None:
+            if self._ids(batch) is not None:
                 return True
         return num_before < self.reach(is_shared=is_shared)
 
@@ -206,23 +208,32 @@ class Monitor:
         with self.notices.guard((tag, "batch"), f"a batch at step {self._now.step}"):
             found = self.finder.find(outputs, batch)
             for role, fault in found.faults.items():
-                lost = f"the {role} of a batch at step {self._now.step}"
-                self.notices.fault((tag, role, type(fault)), lost, fault)
+                self.notices.fault((tag, role, type(fault)), self._lost(role), fault)
             items = drawn(found.count)
             names = self._names(tag, batch, items)
             picked = self._pick(tag, names, items)
             if picked:
                 with context or nullcontext():
-                    sounds, lengths = self.finder.rows(found, picked)
+                    sounds = self._heard(tag, found, picked)
                 draft = self._drafts.setdefault(tag, self.run.draft(**self._place, tag=tag))
                 draft.add_batch(
                     _with_rates(sounds, found),
                     sample_rate=self._rates(found),
-                    lengths=lengths,
+                    lengths={role: rows(value, picked) for role, value in found.lengths.items()},
                     captions=[self._caption(tag, batch, position, names) for position in picked],
                     examples=[names[position] for position in picked],
                     metrics=self.metrics,
                 )
+
+    def _heard(self, tag: str, found: Found, picked: Sequence[int]) -> dict[str, Any]:
+        heard: dict[str, Any] = {}
+        for role, sounds in found.sounds.items():
+            with self.notices.guard((tag, role), self._lost(role)):
+                heard[role] = self.finder.heard(role, sounds, picked)
+        return heard
+
+    def _lost(self, role: str) -> str:
+        return f"the {role} of a batch at step {self._now.step}"
 
     def _pick(self, tag: str, names: Sequence[str], items: Drawn) -> list[int]:
         known = [
@@ -241,7 +252,7 @@ class Monitor:
         }
 
     def _names(self, tag: str, batch: Any, drawn: Drawn) -> list[str]:
-        ids = batch_ids(batch)
+        ids = self._ids(batch)
         key = ids_on_device(batch)
         if ids is None and key is not None:
             self.notices.tell(
@@ -254,6 +265,12 @@ class Monitor:
             self.notices.tell((doubt, tag), f"the {tag} loader {doubt}")
         return self._ranks.names(drawn) if ids is None else ids
 
+    def _ids(self, batch: Any) -> list[str] | None:
+        ids = batch_ids(batch)
+        if not self._by_index or ids is None or all(map(str.isdecimal, ids)):
+            return ids
+        return None  # whoever asks for numbers, and has names, means indices
+
     def end(self) -> None:
         """Publish what was logged in this loop, one take for each tag."""
         drafts, self._drafts = self._drafts, None
@@ -261,10 +278,24 @@ class Monitor:
             return
         if not self._forced:
             self._last = self._now
+            self._tell_of_missing()
         if self.run is not None:
             for draft in drafts.values():
                 self.run.submit(draft)
             self.run.hand_over(_HAND_OVER_SECONDS)
+
+    def _tell_of_missing(self) -> None:
+        if self._chosen is None or self._ranks.world_size > 1:  # others may well have them
+            return
+        met = {name for selection in self._selections.values() for name in selection.seen}
+        missing = [name for name in self._chosen if name not in met]
+        if missing:
+            self.notices.tell(
+                "examples",
+                f"expected the examples {', '.join(map(repr, missing))}, got none of them up to "
+                f"step {self._now.step}: pass identities as the batches hold them, or indices in "
+                "the data set as integers",
+            )
 
     def cancel(self) -> None:
         """Forget what was logged in this loop."""

@@ -18,6 +18,10 @@ class Selection:
         max_examples: How many.
         chosen: The identities chosen so far, from an earlier part of the training.
         taken: Identities that are left to somebody else.
+
+    Attributes:
+        chosen: The identities chosen so far.
+        seen: Those of them that this loop over the data has come to.
     """
 
     def __init__(
@@ -26,19 +30,19 @@ class Selection:
         self._max = max_examples
         self.chosen = list(chosen[:max_examples])
         self._taken = frozenset(taken)
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
 
     def restart(self) -> None:
         """Begin another loop over the data."""
-        self._seen.clear()
+        self.seen.clear()
 
     def wants(self, identities: Sequence[str] | None = None) -> bool:
         """Say whether examples of this loop are still to come, and maybe among these."""
-        if len(self._seen) >= self._max:
+        if len(self.seen) >= self._max:
             return False
         if identities is None or len(self.chosen) < self._max:
             return True
-        return any(name in self.chosen and name not in self._seen for name in identities)
+        return any(name in self.chosen and name not in self.seen for name in identities)
 
     def pick(
         self, identities: Sequence[str | None], may_choose: Sequence[bool] | None = None
@@ -56,13 +60,13 @@ class Selection:
         ]
 
     def _take(self, name: str, may_choose: bool) -> bool:  # noqa: FBT001 - private, and one call
-        if name in self._seen:
+        if name in self.seen:
             return False
         if name not in self.chosen:
             if not may_choose or name in self._taken or len(self.chosen) >= self._max:
                 return False
             self.chosen.append(name)
-        self._seen.add(name)
+        self.seen.add(name)
         return True
 
 

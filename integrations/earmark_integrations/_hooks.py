@@ -14,20 +14,10 @@ from functools import partial
 from typing import Any
 
 from earmark.mode import is_enabled
-from earmark_integrations._listener import Listener
+from earmark_integrations import _trainer
+from earmark_integrations._listener import Listener, Moment
 from earmark_integrations._loaders import Progress
 from earmark_integrations._loggers import open_sinks
-from earmark_integrations._trainer import (
-    current_loader,
-    forward_context,
-    is_final,
-    is_last_batch,
-    kind_of_loop,
-    run_directory,
-    step_of_scalars,
-    to_device,
-    validates,
-)
 
 
 class Hooks(Listener):
@@ -36,7 +26,7 @@ class Hooks(Listener):
     @property
     def state_key(self) -> str:
         """What tells two monitors of one trainer apart in a checkpoint."""
-        return f"AudioMonitor[tag={self._given_tag!r}]"
+        return f"AudioMonitor[tag={self._key!r}]"
 
     def state_dict(self) -> dict[str, Any]:
         """The chosen examples, and where the last take was logged."""
@@ -49,9 +39,9 @@ class Hooks(Listener):
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Find the sample rate, agree on the run's directory, and open the run where one logs."""
         enabled = self._enabled and is_enabled()
-        directory = os.fspath(self._given_run_dir or run_directory(trainer)) if enabled else ""
+        found = (self._given_run_dir or _trainer.run_directory(trainer)) if enabled else ""
         # The only collective. It also tells whether to do anything: all ranks do, or none does.
-        directory = trainer.strategy.broadcast(directory)
+        directory = trainer.strategy.broadcast(os.fspath(found))
         self._enabled = bool(directory)
         if not self._enabled:
             return
@@ -81,8 +71,8 @@ class Hooks(Listener):
         """Begin a loop."""
         self._progress = Progress()
         self._monitor.cancel()
-        if self._listens_at(trainer) == "validation":
-            self._begin(trainer, final=is_final(trainer))
+        if self._is_heard_at("validation", trainer):
+            self._begin(trainer, final=_trainer.is_final(trainer))
 
     on_test_start = on_predict_start = on_validation_start
 
@@ -92,7 +82,7 @@ class Hooks(Listener):
         with self.notices.guard("begin", "a loop"):
             self._monitor.begin(
                 epoch=trainer.current_epoch,
-                step=step_of_scalars(trainer) if step is None else step,
+                step=_trainer.step_of_scalars(trainer) if step is None else step,
                 final=final,
                 forced=trainer.state.fn != "fit",
             )
@@ -110,17 +100,17 @@ class Hooks(Listener):
         if self._demo is not None or not self._monitor.active:
             return
         with self.notices.guard("batch", "a batch"):
-            name, loader = current_loader(trainer, dataloader_idx)
+            name, loader = _trainer.current_loader(trainer, dataloader_idx)
             place = self._progress.come_to(batch, batch_idx, loader, dataloader_idx)
-            tag = "/".join(filter(None, (self._tag(trainer), name)))
-            context = partial(forward_context, trainer)
+            tag = self._tag_of(_trainer.kind_of_loop(trainer), name)
+            context = partial(_trainer.forward_context, trainer)
             self._hear(pl_module, tag, batch, place, outputs, context)
 
     on_test_batch_end = on_predict_batch_end = on_validation_batch_end
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Publish the loop's take."""
-        if self._listens_at(trainer) == "validation":
+        if self._is_heard_at("validation", trainer):
             self._end(trainer, pl_module)
 
     on_test_epoch_end = on_predict_epoch_end = on_validation_epoch_end
@@ -129,34 +119,25 @@ class Hooks(Listener):
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Listen to the demo set, if it goes by steps."""
-        if self._listens_at(trainer) == "batch":
-            self._begin(trainer, final=is_last_batch(trainer))
+        if self._is_heard_at("batch", trainer):
+            self._begin(trainer, final=_trainer.is_last_batch(trainer))
             self._end(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Listen to the demo set, if there are no validations to listen at."""
-        if self._listens_at(trainer) == "epoch":
+        if self._is_heard_at("epoch", trainer):
             # Lightning, too, logs an epoch's scalars at its last batch.
-            step = max(0, step_of_scalars(trainer) - 1)
-            self._begin(trainer, final=is_last_batch(trainer), step=step)
+            step = max(0, _trainer.step_of_scalars(trainer) - 1)
+            self._begin(trainer, final=_trainer.is_last_batch(trainer), step=step)
             self._end(trainer, pl_module)
 
-    def _listens_at(self, trainer: Any) -> str:
-        if self._demo is None or trainer.state.fn != "fit":
-            return "validation"
-        if self._counts_steps:
-            return "batch"
-        return "validation" if validates(trainer) else "epoch"
+    def _is_heard_at(self, moment: Moment, trainer: Any) -> bool:
+        if trainer.state.fn != "fit":
+            return moment == "validation"
+        return self._is_heard(moment, validates=_trainer.validates(trainer))
 
     def _end(self, trainer: Any, pl_module: Any) -> None:
-        if self._demo is not None and self._monitor.active:
-            context = partial(forward_context, trainer)
-            place = partial(to_device, trainer, pl_module)
-            self._play(pl_module, self._tag(trainer), place, context)
+        tag = self._tag_of(_trainer.kind_of_loop(trainer))
+        place, context = _trainer.to_device, _trainer.forward_context
+        self._play(pl_module, tag, partial(place, trainer), partial(context, trainer))
         self._monitor.end()
-
-    def _tag(self, trainer: Any) -> str:
-        kind = kind_of_loop(trainer) if self._demo is None else "demo"
-        if self._given_tag is None:
-            return kind
-        return self._given_tag if kind in {"val", "demo"} else f"{self._given_tag}/{kind}"

@@ -14,34 +14,40 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from torch import nn
 
 from earmark.captions import Fields
-from earmark.errors import ArgumentError, ArgumentTypeError, shown
 from earmark.finder import Finder, Variants
 from earmark.metrics import check_metrics
 from earmark.monitor import Monitor
 from earmark.notices import Notices
-from earmark.ranks import Drawn, Policy
+from earmark.ranks import Policy
 from earmark.rate_search import find_rate
 from earmark.run import Run
 from earmark.schedule import Schedule, chosen_schedule
 from earmark.selection import batch_size
 from earmark.selector import LengthsSelector, Selector
 from earmark.sink import Sink
+from earmark_integrations._arguments import (
+    Decode,
+    check_kind,
+    checked_decode,
+    checked_predictor,
+    checked_selectors,
+    named_decode,
+    names_of_stems,
+    place_of,
+)
 from earmark_integrations._inference import inference
 from earmark_integrations._loaders import Place
-from earmark_integrations._predictor import Predict, Predictor, Weights
-from earmark_integrations.demo import check_demo, demo_batches
+from earmark_integrations._predictor import Predict, Weights
+from earmark_integrations.demo import demo_batches, drawn_demo
 from earmark_integrations.metrics import TensorMetric
 
-_FAILED = object()
-
-
-Decode: TypeAlias = str | Callable[[Any], Any]
-"""What makes sound of a prediction: a function of a batch, or the name of a submodule or method."""
+Moment: TypeAlias = Literal["batch", "epoch", "validation"]
+"""What a training has reached: the end of a batch, of an epoch, or a validation."""
 
 
 class Listener:
@@ -54,7 +60,8 @@ class Listener:
 
     Args:
         every_n_epochs: Log the first validation, the first at or after every so many epochs, and
-            the last; each validation's epoch, if nothing else is said.
+            the last, unless nobody knows yet that it is, as when early stopping has still to
+            decide; each validation's epoch, if nothing else is said.
         every_n_steps: The same by batches that stepped, instead. With `demo` also between
             validations.
         schedule: Any other schedule, instead.
@@ -68,8 +75,9 @@ class Listener:
         predict: Run this on the batch instead of taking what the step returned: a method's name,
             or a function of `(module, batch)`. It runs in eval mode, without gradients, under the
             precision of the training, with random numbers of its own, the same in every epoch.
-        demo: Listen to these instead of the validation data: a loader, a data set, a list of
-            items or of prompts, or `earmark_integrations.demo.Noise`.
+        demo: Listen to these instead of the validation data, at each validation, or where there
+            is none at the end of each epoch: a loader, a data set, a list of items or of prompts,
+            or `earmark_integrations.demo.Noise`.
         decode: What turns the prediction into sound, for the chosen examples only: a vocoder, a
             codec's decoder, an inverse STFT; a function of a batch, or the name of a submodule or
             method; or that by role.
@@ -122,8 +130,8 @@ class Listener:
         roles: Mapping[str, Selector] | None = None,
         predict: Predict | None = None,
         demo: Any = None,
-        decode: Decode | Mapping[str, Decode] | None = None,
-        lengths: LengthsSelector | Mapping[str, LengthsSelector] | None = None,
+        decode: Mapping[str, Decode] | Decode | None = None,
+        lengths: Mapping[str, LengthsSelector] | LengthsSelector | None = None,
         sample_rate: int | Mapping[str, int] | None = None,
         captions: str | Callable[[Fields], str] | None = None,
         stems: Sequence[str] | None = None,
@@ -140,14 +148,14 @@ class Listener:
         strict: bool = False,
     ) -> None:
         super().__init__()
-        named = {"input": input, "target": target, "prediction": prediction, **(roles or {})}
+        named = {"input": input, "target": target, "prediction": prediction}
         functions = check_metrics(metrics or {})
         self._monitor = Monitor(
             schedule=chosen_schedule(every_n_epochs, every_n_steps, schedule),
             max_examples=max_examples,
             examples=examples,
             finder=Finder(
-                selectors={role: where for role, where in named.items() if where is not None},
+                selectors=checked_selectors(named, roles),
                 stems=stems,
                 lengths=lengths,
                 transform=transform,
@@ -158,26 +166,31 @@ class Listener:
             sample_rate=sample_rate,
             ranks=ranks,
         )
-        self._predictor = _predictor(predict, demo, variants, weights)
-        _check("run_dir", run_dir, "a path", str, os.PathLike)
-        _check("sinks", sinks, "a list of names, such as ['wandb'], or of sinks", list, tuple)
-        _check("tag", tag, "text, such as 'val'", str)
+        self._predictor = checked_predictor(predict, demo, variants, weights)
+        check_kind("run_dir", run_dir, "a path", str, os.PathLike)
+        check_kind("sinks", sinks, "a list of names, such as ['wandb'], or of sinks", list, tuple)
+        check_kind("tag", tag, "text, such as 'val'", str)
         self._demo = demo
         self._counts_steps = getattr(self._monitor.schedule, "unit", "epoch") == "step"
-        self._decode = _by_role(decode)
+        self._decode = checked_decode(decode)
         self._given_run_dir = run_dir
         self._sinks = sinks
         self._spectrogram = spectrogram
         self._given_tag = tag
         self._enabled = enabled
         self._strict = strict
-        self.run_dir: Path | None = None
-        """The run's directory, known from the start of the training on."""
+        self.run_dir: Path | str | None = None
+        """The run's directory, or its URL, known from the start of the training on."""
 
     @property
     def notices(self) -> Notices:
         """Who is told of what could not be logged."""
         return self._monitor.notices
+
+    @property
+    def _key(self) -> str | None:
+        """What tells two listeners of one training apart."""
+        return "demo" if self._given_tag is None and self._demo is not None else self._given_tag
 
     def _open(
         self,
@@ -201,12 +214,13 @@ class Listener:
             world_size: How many processes train together.
             dry_run: Whether to convert everything and write nothing.
         """
-        self.run_dir = Path(self._given_run_dir or directory)
+        self.run_dir = place_of(self._given_run_dir or directory)
         monitor = self._monitor
         monitor.join(rank=rank, world_size=world_size)
         monitor.found_rate = None if monitor.sample_rate else find_rate(owners)
-        monitor.finder.decode = {role: _named(module, of) for role, of in self._decode.items()}
-        monitor.finder.found_stems = _names_of_stems(module)
+        decode = {role: named_decode(module, of) for role, of in self._decode.items()}
+        monitor.finder.decode = decode
+        monitor.finder.found_stems = names_of_stems(module)
         if self._predictor is not None:
             self._predictor.check(module)
         if monitor.writes:
@@ -226,7 +240,7 @@ class Listener:
         if run is not None:
             run.close()
 
-    def _hear(
+    def _hear(  # noqa: PLR0917 - what a framework says of a batch
         self,
         module: nn.Module,
         tag: str,
@@ -251,10 +265,14 @@ class Listener:
         if predictor is not None:
             if not monitor.predicts(tag, batch, num_before=place.before, is_shared=place.is_shared):
                 return
-            outputs = _FAILED
-            with monitor.notices.guard("predict", "what predict makes of a batch"):
-                outputs = Variants(predictor(module, batch, forward_context()))
-        if outputs is not _FAILED and monitor.wants(tag):
+            outputs = Variants()
+            for name in predictor.names:
+                of = f" as {name!r}" if name else ""
+                with monitor.notices.guard(("predict", name), f"what predict makes of a batch{of}"):
+                    outputs[name] = predictor(module, batch, forward_context(), name)
+            if not outputs:
+                return
+        if monitor.wants(tag):
             runs_models = monitor.finder.runs_models
             context = inference(module, forward_context()) if runs_models else nullcontext()
             monitor.add(tag, outputs, batch, place.drawn, context)
@@ -266,69 +284,46 @@ class Listener:
         to_device: Callable[[Any], Any],
         forward_context: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
-        """Go through the demo set: on all ranks alike, as models may hold collectives."""
+        """Go through the demo set, if there is one: on all ranks alike, for models' collectives.
+
+        Args:
+            module: The model.
+            tag: What to call the clips.
+            to_device: Moves a batch to the model's device.
+            forward_context: Makes a context of the training's precision.
+        """
+        if self._demo is None or not self._monitor.active:
+            return
         start = 0
         with self.notices.guard("demo", "the demo set"):
             for value in demo_batches(self._demo):
                 if start >= self._monitor.reach(is_shared=False):
                     return
-                place = Place(partial(_of_demo, start), start)
+                place = Place(partial(drawn_demo, self._demo, start), start)
                 self._hear(module, tag, to_device(value), place, None, forward_context)
                 start += batch_size(value)
 
+    def _tag_of(self, kind: str, loader: str = "") -> str:
+        """What to call the clips of a loop.
 
-def _of_demo(start: int, count: int) -> Drawn:
-    return Drawn(range(start, start + count), in_order=True, is_alike=True)
+        Args:
+            kind: `"val"`, `"test"` or `"predict"`.
+            loader: The loader's name, if it has one.
+        """
+        if self._demo is not None:
+            return self._given_tag or "demo"
+        mine = [self._given_tag, "" if kind == "val" else kind] if self._given_tag else [kind]
+        return "/".join(filter(None, [*mine, loader]))
 
+    def _is_heard(self, at: Moment, *, validates: bool) -> bool:
+        """Say whether this is the moment to begin and end a loop, or to play the demo set.
 
-def _predictor(
-    predict: Predict | None,
-    demo: Any,
-    variants: Mapping[str, Mapping[str, Any]] | None,
-    weights: Weights | None,
-) -> Predictor | None:
-    if demo is not None:
-        check_demo(demo)
-    if predict is not None or demo is not None:
-        return Predictor("__call__" if predict is None else predict, variants or {}, weights)
-    for name, given in (("variants", variants), ("weights", weights)):
-        if given is not None:
-            raise ArgumentError(
-                f"expected predict= beside {name}=, got none: {name} are for what it makes, such "
-                "as predict='generate'"
-            )
-    return None
-
-
-def _by_role(decode: Decode | Mapping[str, Decode] | None) -> dict[str, Decode]:
-    by_role = decode if isinstance(decode, Mapping) else {"prediction": decode}
-    given = {role: of for role, of in by_role.items() if of is not None}
-    for of in given.values():
-        if not callable(of) and not (isinstance(of, str) and of):
-            raise ArgumentTypeError(
-                "expected decode as a function of a batch, or the name of a submodule or method, "
-                f"got {shown(of)}: pass decode=vocoder, or by role, decode={{'prediction': "
-                "vocoder, 'target': vocoder}"
-            )
-    return given
-
-
-def _named(module: nn.Module, decode: Decode) -> Callable[[Any], Any]:
-    found: Any = getattr(module, decode, None) if isinstance(decode, str) else decode
-    if not callable(found):
-        raise ArgumentError(
-            f"expected decode to be a submodule or method of {type(module).__name__}, got "
-            f"{decode!r}: name one, or pass a function of a batch"
-        )
-    return cast("Callable[[Any], Any]", found)
-
-
-def _names_of_stems(module: nn.Module) -> list[str] | None:
-    names = getattr(module, "sources", None)
-    is_names = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
-    return list(names) if is_names and names else None
-
-
-def _check(name: str, value: object, expected: str, *kinds: type) -> None:
-    if value is not None and not isinstance(value, kinds):
-        raise ArgumentTypeError(f"expected {name} as {expected}, got {shown(value)}")
+        Args:
+            at: What has been reached in a training.
+            validates: Whether it has validations at all.
+        """
+        if self._demo is None:
+            return at == "validation"
+        if self._counts_steps:
+            return at == "batch"
+        return at == ("validation" if validates else "epoch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from earmark.errors import ArgumentError, ArgumentTypeError, shown
-from earmark_integrations._inference import inference
+from earmark_integrations._inference import attribute, eval_mode, inference
 
 Predict: TypeAlias = str | Callable[..., Any]
 """The name of a method of the module, or a function of `(module, batch)`."""
@@ -23,7 +23,7 @@ Weights: TypeAlias = str | Callable[[Any], AbstractContextManager[Any]]
 
 @dataclass(frozen=True)
 class Predictor:
-    """Runs a model on a batch, as inference, once for each variant.
+    """Runs a model on a batch, as inference, in each of its variants.
 
     Args:
         predict: What to run.
@@ -58,28 +58,47 @@ class Predictor:
         """Look up the names.
 
         Raises:
-            ArgumentError: If the module has nothing of that name.
+            ArgumentError: If the module, or the submodule that runs in its place, has nothing of
+                that name.
         """
-        for keyword, name in (("predict", self.predict), ("weights", self.weights)):
-            if isinstance(name, str) and not callable(getattr(module, name, None)):
-                raise ArgumentError(
-                    f"expected {keyword} to be a method of {type(module).__name__}, got {name!r}: "
-                    "name one, or pass a function of (module, batch)"
-                )
+        _check_name("weights", self.weights, module, "the module")
+        named = attribute(module, self.weights) if isinstance(self.weights, str) else None
+        model = _averaged(named) if isinstance(named, nn.Module) else module
+        _check_name("predict", self.predict, model, "(module, batch)")
 
-    def __call__(self, module: nn.Module, batch: Any, forward_context: Any) -> dict[str, Any]:
-        """Predict: what each variant returned, by its name; under `""` if there are no variants.
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the variants; `""` alone, if there are none."""
+        return [*self.variants] or [""]
+
+    def __call__(
+        self, module: nn.Module, batch: Any, forward_context: Any, variant: str = ""
+    ) -> Any:
+        """Predict; all variants are drawn from the same random numbers.
 
         Args:
             module: The model that trains; nothing of it is changed.
             batch: What it is given, on its device.
-            forward_context: A context of the trainer's precision, for all variants.
+            forward_context: A context of the trainer's precision.
+            variant: One of `names`.
         """
-        with inference(module, forward_context), _weighted(module, self.weights) as model:
-            run = getattr(model, self.predict) if isinstance(self.predict, str) else self.predict
-            given = (batch,) if isinstance(self.predict, str) else (model, batch)
-            variants = self.variants or {"": {}}
-            return {name: run(*given, **keywords) for name, keywords in variants.items()}
+        with (
+            inference(module, forward_context),
+            _weighted(module, self.weights) as model,
+            eval_mode(model),
+        ):
+            keywords = self.variants.get(variant, {})
+            if isinstance(self.predict, str):
+                return attribute(model, self.predict)(batch, **keywords)
+            return self.predict(model, batch, **keywords)
+
+
+def _check_name(keyword: str, name: object, module: nn.Module, of: str) -> None:
+    if isinstance(name, str) and not callable(attribute(module, name)):
+        raise ArgumentError(
+            f"expected {keyword} to be a method of {type(module).__name__}, got {name!r}: "
+            f"name one, or pass a function of {of}"
+        )
 
 
 def _check_kind(name: str, value: object, of: str) -> None:
@@ -96,9 +115,13 @@ def _weighted(module: nn.Module, weights: Weights | None) -> Generator[nn.Module
     if weights is None:
         yield module
         return
-    named: Any = getattr(module, weights) if isinstance(weights, str) else partial(weights, module)
+    named = attribute(module, weights) if isinstance(weights, str) else partial(weights, module)
     if isinstance(named, nn.Module):
-        yield named.module if isinstance(named, AveragedModel) else named
+        yield _averaged(named)
         return
     with named() as entered:
         yield entered if isinstance(entered, nn.Module) else module
+
+
+def _averaged(module: nn.Module) -> nn.Module:
+    return module.module if isinstance(module, AveragedModel) else module

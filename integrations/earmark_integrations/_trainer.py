@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 from earmark_integrations._loaders import named_loaders
@@ -11,13 +11,14 @@ from earmark_integrations._loaders import named_loaders
 _KINDS = {"fit": "val", "validate": "val", "test": "test", "predict": "predict"}
 
 
-def run_directory(trainer: Any) -> Path:
-    """The directory `earmark` beside the checkpoints."""
+def run_directory(trainer: Any) -> str:
+    """The directory `earmark` beside the checkpoints, which may be a URL."""
     if not trainer.loggers:
-        return Path(trainer.default_root_dir, "earmark")
+        return os.path.join(trainer.default_root_dir, "earmark")  # noqa: PTH118 - no URL's slashes
     logger = trainer.loggers[0]
     version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
-    return Path(logger.save_dir or trainer.default_root_dir, str(logger.name), version, "earmark")
+    folder = logger.save_dir or trainer.default_root_dir
+    return os.path.join(folder, str(logger.name), version, "earmark")  # noqa: PTH118 - as above
 
 
 def kind_of_loop(trainer: Any) -> str:
@@ -80,6 +81,8 @@ def validates(trainer: Any) -> bool:
     return bool(trainer.enable_validation)
 
 
-def to_device(trainer: Any, module: Any, batch: Any) -> Any:
+def to_device(trainer: Any, batch: Any) -> Any:
     """Hand a batch to the module's transfer hooks, as the trainer does with its own."""
+    batch = trainer.precision_plugin.convert_input(batch)
+    batch = trainer.lightning_module._on_before_batch_transfer(batch)
     return trainer.strategy.batch_to_device(batch, dataloader_idx=0)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from earmark.errors import ArgumentError, ArgumentTypeError, shown
+from earmark.ranks import Drawn
+from earmark_integrations._loaders import drawn_items
 
 
 class Noise(Dataset[Tensor]):
@@ -56,6 +59,20 @@ def demo_batches(demo: Any) -> Iterator[Any]:
         yield from demo
 
 
+def drawn_demo(demo: Any, start: int, count: int) -> Drawn:
+    """Say which items of a demo set were drawn; all ranks draw the same, if nothing else is said.
+
+    Args:
+        demo: The demo set.
+        start: How many items came before.
+        count: How many have come since.
+    """
+    if isinstance(demo, DataLoader):
+        drawn = drawn_items(demo, start, count)
+        return replace(drawn, is_alike=drawn.in_order and not drawn.is_shared)
+    return Drawn(range(start, start + count), in_order=True, is_alike=True)
+
+
 def check_demo(demo: Any) -> None:
     """Refuse what cannot be gone through again in each epoch.
 
@@ -69,7 +86,7 @@ def check_demo(demo: Any) -> None:
             "expected demo as a loader, a data set, or a list of items or prompts, got "
             f"{shown(demo)}: pass a list such as ['hello there'], or Noise(4, (2, 65536))"
         )
-    if _is_map(demo) and len(demo) == 0:
+    if isinstance(demo, Sized) and _is_map(demo) and len(demo) == 0:
         raise ArgumentError("expected a demo set of one item or more, got an empty one")
 
 

@@ -31,21 +31,13 @@ def test_only_chosen_examples_are_decoded_and_transformed() -> None:
     )
     mel = np.random.default_rng(0).uniform(size=(4, 80, 20)).astype(np.float32)
     found = finder.find({"mel": mel}, {"target": SOUNDS})
-    heard, lengths = finder.rows(found, [1, 3])
+    heard = {role: finder.heard(role, value, [1, 3]) for role, value in found.sounds.items()}
 
     assert found.count == 4
-    assert lengths == {}
+    assert found.lengths == {}
     np.testing.assert_array_equal(given[0], mel[[1, 3]])
     np.testing.assert_array_equal(heard["prediction"], mel[[1, 3], 0].repeat(100, axis=-1))
     np.testing.assert_array_equal(heard["target"], SOUNDS[[1, 3]] / 2)
-
-
-def test_lengths_are_those_of_the_chosen_examples() -> None:
-    """Row by row, as the sounds."""
-    finder = Finder(lengths="num")
-    found = finder.find(SOUNDS, {"num": np.array([5, 6, 7, 8])})
-    _, lengths = finder.rows(found, [0, 2])
-    assert lengths["prediction"].tolist() == [5, 7]
 
 
 def test_variants_are_heard_side_by_side() -> None:
@@ -58,6 +50,15 @@ def test_variants_are_heard_side_by_side() -> None:
     assert set(found.sounds) == {"input", "target", "prediction.cfg1", "prediction.cfg3"}
     np.testing.assert_array_equal(found.sounds["prediction.cfg3"], SOUNDS * 0.5)
     assert found.sample_rates["prediction.cfg1"] == 8000
+
+
+def test_a_variant_that_is_no_sound_costs_itself_only() -> None:
+    """The others are heard, and the fault says which one it was."""
+    returned = Variants(good=SOUNDS, bad=None)
+    found = Finder().find(returned, {"target": SOUNDS})
+    assert set(found.sounds) == {"target", "prediction.good"}
+    assert set(found.faults) == {"prediction.bad"}
+    assert str(found.faults["prediction.bad"]).startswith("expected a prediction in the outputs")
 
 
 def test_one_variant_without_a_name_is_plain() -> None:

@@ -55,7 +55,7 @@ BATCH = torch.ones(4)
 def test_a_method_is_given_the_batch() -> None:
     """As inference: without dropout and gradients; afterwards the model trains as before."""
     model = Gain()
-    (made,) = Predictor("forward")(model, BATCH, nullcontext()).values()
+    made = Predictor("forward")(model, BATCH, nullcontext())
     assert made.tolist() == [2.0] * 4
     assert not made.requires_grad
     assert model.training
@@ -65,14 +65,50 @@ def test_a_method_is_given_the_batch() -> None:
 def test_a_function_is_given_the_module_and_the_batch() -> None:
     """Any function of both."""
     made = Predictor(lambda module, batch: module(batch) + 1)(Gain(), BATCH, nullcontext())
-    assert made[""].tolist() == [3.0] * 4
+    assert made.tolist() == [3.0] * 4
 
 
 def test_each_variant_has_its_arguments() -> None:
     """The same batch, once for each variant, by its name."""
     predictor = Predictor("forward", {"once": {}, "thrice": {"times": 3}})
-    made = predictor(Gain(), BATCH, nullcontext())
+    made = {name: predictor(Gain(), BATCH, nullcontext(), name) for name in predictor.names}
     assert {name: value[0].item() for name, value in made.items()} == {"once": 2, "thrice": 8}
+
+
+def test_all_variants_are_drawn_from_the_same_noise() -> None:
+    """They differ by their arguments, and by nothing else."""
+    predictor = Predictor(
+        lambda _, batch, gain: gain * torch.rand(3), {"1": {"gain": 1}, "2": {"gain": 2}}
+    )
+    one, two = (predictor(Gain(), BATCH, nullcontext(), name) for name in predictor.names)
+    assert torch.equal(2 * one, two)
+
+
+def test_names_may_be_paths() -> None:
+    """A method of a part of the model, with the weights of another part."""
+    model = nn.Module()
+    model.generator = averaged()
+    assert Predictor("generator.forward")(model, BATCH, nullcontext())[0].item() == 2
+    predictor = Predictor("forward", weights="generator.average")
+    predictor.check(model)
+    assert predictor(model, BATCH, nullcontext())[0].item() == 5
+
+
+def test_another_model_s_weights_run_as_inference_too() -> None:
+    """A model that is no part of the one that trains is put into eval mode, and back."""
+    other = Gain()
+    predictor = Predictor("forward", weights=lambda _: nullcontext(other))
+    assert predictor(Gain(), torch.ones(1000), nullcontext()).tolist() == [2.0] * 1000
+    assert other.training
+
+
+def test_predict_is_looked_up_where_it_runs() -> None:
+    """An average of a part of the model has the methods of that part."""
+    model = nn.Module()
+    model.average = AveragedModel(Gain())
+    message = "^expected predict to be a method of Gain, got 'generate': name one, or pass"
+    with pytest.raises(ArgumentError, match=message):
+        Predictor("generate", weights="average").check(model)
 
 
 @pytest.mark.parametrize(
@@ -90,16 +126,18 @@ def test_other_weights_are_used_and_put_back(weights: Any, gain: float, predict:
     """A submodule that runs instead, or a context in which the module has them."""
     model = averaged()
     made = Predictor(predict, weights=weights)(model, BATCH, nullcontext())
-    assert made[""][0].item() == gain
+    assert made[0].item() == gain
     assert model.gain.item() == 2
 
 
-@pytest.mark.parametrize("keyword", ["predict", "weights"])
-def test_an_unknown_name_is_refused(keyword: str) -> None:
+@pytest.mark.parametrize(
+    ("keyword", "of"), [("predict", r"\(module, batch\)"), ("weights", "the module")]
+)
+def test_an_unknown_name_is_refused(keyword: str, of: str) -> None:
     """Before the training starts, with the module's class and the way out."""
     given: Any = {"predict": "forward"} | {keyword: "generat"}
     message = f"expected {keyword} to be a method of Gain, got 'generat': name one, or pass a "
-    with pytest.raises(ArgumentError, match=f"^{message}function of \\(module, batch\\)$"):
+    with pytest.raises(ArgumentError, match=f"^{message}function of {of}$"):
         Predictor(**given).check(Gain())
 
 
