@@ -62,7 +62,7 @@ class Denoising(pl.LightningModule):
         return torch.optim.AdamW(self.parameters(), lr=5e-4)
 
 
-def report(improvements: Sequence[float], run_dir: Path | None) -> None:
+def report(improvements: Sequence[float], run_dir: Path | str | None) -> None:
     """Prints what training has brought, and how to hear it."""
     print("\nepoch  SI-SDR over the noisy input's")
     for epoch, decibels in enumerate(improvements):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from earmark.errors import ArgumentError, ArgumentTypeError, shown
@@ -14,25 +15,35 @@ Fields: TypeAlias = dict[str, Any]
 TEXT_KEYS = ("text", "transcript", "transcription", "sentence", "caption", "prompt", "lyrics")
 """Keys of a batch under which its text is looked for, in this order."""
 
+_LATER = re.compile("\0([^\0]+)\0([^\0]*)\0")
+
 
 class Captions:
     """Makes the caption of each example.
 
     Args:
         template: A format string such as `"{text} | epoch {epoch}"`, in which unknown fields are
-            empty; a function from `Fields` to text; `None` for the batch's text alone.
+            empty; a function from `Fields` to text; `None` for the batch's text, and the metrics.
+        metrics: Names of fields that are numbers known only later, when the sounds have been
+            read: in their place is what `fill` fills in. The format `=` adds the name.
 
     Raises:
         ArgumentError: If the template is malformed.
         ArgumentTypeError: If it is neither text nor a function.
     """
 
-    def __init__(self, template: str | Callable[[Fields], str] | None = None) -> None:
+    def __init__(
+        self,
+        template: str | Callable[[Fields], str] | None = None,
+        metrics: Iterable[str] = (),
+    ) -> None:
+        self._later = {name: Later(name) for name in metrics}
         self._make: Callable[[Fields], str]
         if template is None:
-            self._make = _text
+            self._make = self._text
         elif isinstance(template, str):
             self._make = _Template(template)
+            fill(self({}), dict.fromkeys(self._later, 0.5))  # raises what is wrong with a format
         elif callable(template):
             self._make = template
         else:
@@ -47,7 +58,53 @@ class Captions:
         Raises:
             ArgumentTypeError: If the function returned no text.
         """
-        return _checked_text(self._make(fields))
+        return _checked_text(self._make({**fields, **self._later}))
+
+    def _text(self, fields: Fields) -> str:
+        numbers = [f"{number:=.3g}" for number in self._later.values()]
+        return " | ".join(filter(None, [str(fields.get("text", "")), *numbers]))
+
+
+class Later:
+    """A number that is not known yet: formatting it leaves a place, which `fill` fills in."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __format__(self, spec: str) -> str:
+        return f"\0{self._name}\0{spec}\0"
+
+    def __repr__(self) -> str:
+        return format(self)
+
+
+def fill(caption: str, metrics: Mapping[str, float]) -> str:
+    """Fill in what has become known of an example; the place of what has not stays empty.
+
+    Args:
+        caption: What `Captions` made.
+        metrics: Numbers by name.
+
+    Raises:
+        ArgumentError: If a number cannot be formatted as the template says.
+    """
+    if "\0" not in caption:
+        return caption
+    filled = _LATER.sub(lambda place: _number(metrics.get(place[1]), place[1], place[2]), caption)
+    return re.sub(r"\|(\s*\|)+", "|", filled).strip(" |")  # what stays empty parts nothing
+
+
+def _number(value: float | None, name: str, spec: str) -> str:
+    if value is None:
+        return ""
+    label = f"{name} " if spec.startswith("=") else ""
+    try:
+        return f"{label}{value:{spec.removeprefix('=')}}"
+    except ValueError as error:
+        raise ArgumentError(
+            f"expected a format for the number {name!r} in captions, got {spec!r} ({error}): "
+            f"write {{{name}:.1f}}"
+        ) from error
 
 
 def item_fields(batch: Any, position: int, count: int) -> Fields:
@@ -89,10 +146,6 @@ def _checked_text(caption: object) -> str:
         f"expected text from the captions function, got {shown(caption)}: return str(caption), or "
         "'' for none"
     )
-
-
-def _text(fields: Fields) -> str:
-    return str(fields.get("text", ""))
 
 
 class _Unknown:

@@ -7,32 +7,29 @@ end     publish the take ...................... once a validation loop
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-from earmark.audio import Audio
 from earmark.captions import Captions, Fields, item_fields
-from earmark.convert import unpair
 from earmark.draft import Draft
-from earmark.errors import ArgumentError, ArgumentTypeError, ShapeError, shown
-from earmark.lengths import checked_hop
+from earmark.errors import ArgumentError, ArgumentTypeError, shown
+from earmark.finder import Finder
+from earmark.metrics import Metric
 from earmark.notices import Notices
+from earmark.outputs import Found
 from earmark.ranks import Drawn, Policy, Ranks, checked_policy
 from earmark.rate import checked_rate
+from earmark.roles import of_role
+from earmark.rows import rows
 from earmark.run import Run
 from earmark.schedule import Position, Schedule
-from earmark.selection import Selection, batch_ids, ids_on_device
-
-Selector: TypeAlias = str | Callable[[Any, Any], Any]
-"""Where a value is: a key of the outputs or of the batch, or a function of `(outputs, batch)`."""
+from earmark.selection import Selection, batch_ids, checked_examples, ids_on_device
 
 _HAND_OVER_SECONDS = 2.0
 """How long a validation waits, so that a tracker has its clips on the row of its scalars."""
-
-ROLES = ("input", "prediction", "target")
-"""The roles that are looked for, each under its own name unless it is told another."""
 
 
 @dataclass
@@ -42,13 +39,15 @@ class Monitor:
     Args:
         schedule: When a loop of training is due; each one, if there is none.
         max_examples: How many examples of each tag.
-        roles: Where the sound of a role is, if not under the role's name.
-        lengths: Where the lengths of padded sounds are: a selector, or `(selector, hop_length)`.
+        examples: Which ones, instead: their identities, or their indices in the data set.
+        finder: Finds the sounds in outputs and batches.
         captions: A template, a function of the fields, or `None` for the batch's text.
+        metrics: Functions of a prediction and its target, by name.
         notices: Who is told of what could not be logged.
         sample_rate: In Hz, or by role.
-        run: The run to log to; none on ranks that do not log.
         ranks: Which ranks log which examples: `"zero"`, `"shard"` or `"all"`.
+        found_rate: What is meant if neither `sample_rate` nor the sound itself says, in Hz.
+        run: The run to log to; none on ranks that do not log.
 
     Raises:
         ArgumentError: If an argument has an impossible value.
@@ -58,22 +57,23 @@ class Monitor:
 
     schedule: Schedule | None = None
     max_examples: int = 8
-    roles: Mapping[str, Selector] = field(default_factory=dict)
-    lengths: Selector | tuple[Selector, int] | None = None
+    examples: Sequence[str | int] | None = None
+    finder: Finder = field(default_factory=Finder)
     captions: str | Callable[[Fields], str] | None = None
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
     notices: Notices = field(default_factory=Notices)
     sample_rate: int | Mapping[str, int] | None = None
-    run: Run | None = None
     ranks: Policy = "zero"
+    found_rate: int | None = None
+    run: Run | None = None
 
     def __post_init__(self) -> None:
         _check_count(self.max_examples)
+        self._chosen = checked_examples(self.examples)
+        self._by_index = all(isinstance(name, int) for name in self.examples or [""])
         self._ranks = Ranks(checked_policy(self.ranks))
         self.sample_rate = checked_rates(self.sample_rate)
-        for role, selector in self.roles.items():
-            _check_selector(role, selector)
-        self._where_lengths, self._hop = _with_hop(self.lengths)
-        self._captions = Captions(self.captions)
+        self._captions = Captions(self.captions, self.metrics)
         self._drafts: dict[str, Draft] | None = None
         self._selections: dict[str, Selection] = {}
         self._last: Position | None = None
@@ -99,9 +99,13 @@ class Monitor:
         """Whether this rank logs anything, and needs a run to log to."""
         return self._ranks.quota(self.max_examples) > 0
 
-    def tell_of_sinks(self) -> None:
-        """Say that the sinks of rank zero do not get what other ranks log, if these do."""
-        if self._ranks.is_spread:
+    def tell_of_sinks(self, count: int) -> None:
+        """Say that the sinks of rank zero do not get what other ranks log, if these do.
+
+        Args:
+            count: How many sinks there are.
+        """
+        if count and self._ranks.is_spread:
             self.notices.tell(
                 "sinks",
                 "trackers get the clips of rank zero, where their loggers are: those of the other "
@@ -144,7 +148,7 @@ class Monitor:
         """
         if not self.active:
             return False
-        return self._selection(tag).wants(batch_ids(batch))
+        return self._selection(tag).wants(self._ids(batch))
 
     def predicts(self, tag: str, batch: Any, *, num_before: int, is_shared: bool) -> bool:
         """Whether a prediction of its own is to be made of a batch.
@@ -164,54 +168,91 @@ class Monitor:
         if self._ranks.world_size == 1:
             if not self.wants(tag, batch):
                 return False
-            if batch_ids(batch) is not None:
+            if self._ids(batch) is not None:
                 return True
-        return num_before < self._ranks.reach(self.max_examples, is_shared=is_shared)
+        return num_before < self.reach(is_shared=is_shared)
 
-    def add(self, tag: str, outputs: Any, batch: Any, drawn: Callable[[int], Drawn]) -> None:
+    def reach(self, *, is_shared: bool) -> float:
+        """How many of the first items that a rank draws may be among those that are logged.
+
+        It is the same on every rank, for what all of them have to do equally often.
+
+        Args:
+            is_shared: Whether the ranks share the loader's items.
+        """
+        if self._chosen is None:
+            return self._ranks.reach(self.max_examples, is_shared=is_shared)
+        if not all(map(str.isdecimal, self._chosen)):
+            return math.inf  # where in the data an identity is, nobody knows
+        return math.ceil((max(map(int, self._chosen)) + 1) / self._ranks.shares(is_shared))
+
+    def add(
+        self,
+        tag: str,
+        outputs: Any,
+        batch: Any,
+        drawn: Callable[[int], Drawn],
+        context: AbstractContextManager[Any] | None = None,
+    ) -> None:
         """Log those examples of a batch that are wanted.
 
         Args:
             tag: What the loop goes over, for example `"val"`.
-            outputs: What the model returned.
+            outputs: What the model returned, or `Variants` of that.
             batch: What it was given.
             drawn: Says which items of the data set so many examples are.
+            context: What to decode and transform sounds in.
         """
         if self.run is None or self._drafts is None:
             return
         with self.notices.guard((tag, "batch"), f"a batch at step {self._now.step}"):
-            self._add(self.run, tag, outputs, batch, drawn)
+            found = self.finder.find(outputs, batch)
+            for role, fault in found.faults.items():
+                self.notices.fault((tag, role, type(fault)), self._lost(role), fault)
+            items = drawn(found.count)
+            names = self._names(tag, batch, items)
+            picked = self._pick(tag, names, items)
+            if picked:
+                with context or nullcontext():
+                    sounds = self._heard(tag, found, picked)
+                draft = self._drafts.setdefault(tag, self.run.draft(**self._place, tag=tag))
+                draft.add_batch(
+                    _with_rates(sounds, found),
+                    sample_rate=self._rates(found),
+                    lengths={role: rows(value, picked) for role, value in found.lengths.items()},
+                    captions=[self._caption(tag, batch, position, names) for position in picked],
+                    examples=[names[position] for position in picked],
+                    metrics=self.metrics,
+                )
 
-    def _add(
-        self, run: Run, tag: str, outputs: Any, batch: Any, drawn: Callable[[int], Drawn]
-    ) -> None:
-        sounds = self._sounds(outputs, batch)
-        count = max(len(unpair(sound)[0]) for sound in sounds.values())
-        items = drawn(count)
-        names = self._names(tag, batch, items)
+    def _heard(self, tag: str, found: Found, picked: Sequence[int]) -> dict[str, Any]:
+        heard: dict[str, Any] = {}
+        for role, sounds in found.sounds.items():
+            with self.notices.guard((tag, role), self._lost(role)):
+                heard[role] = self.finder.heard(role, sounds, picked)
+        return heard
+
+    def _lost(self, role: str) -> str:
+        return f"the {role} of a batch at step {self._now.step}"
+
+    def _pick(self, tag: str, names: Sequence[str], items: Drawn) -> list[int]:
         known = [
             None if place is None else name
             for name, place in zip(names, items.places, strict=False)
         ]
         may_choose = self._ranks.may_choose(items, self.max_examples)
-        picked = self._selection(tag).pick(known, may_choose)
-        if picked and self._drafts is not None:
-            captions = [""] * count
-            for position in picked:
-                captions[position] = self._caption(tag, batch, position, names)
-            draft = self._drafts.setdefault(tag, run.draft(**self._place, tag=tag))
-            draft.add_batch(
-                sounds,
-                sample_rate=self.sample_rate,
-                lengths=self._lengths_of(outputs, batch),
-                hop_length=self._hop,
-                captions=captions,
-                examples=names,
-                picked=picked,
-            )
+        return self._selection(tag).pick(known, may_choose)
+
+    def _rates(self, found: Found) -> dict[str, int | None]:
+        """The rate of each role; none for sounds that came with theirs, unless one was given."""
+        return {
+            role: of_role(self.sample_rate, role)
+            or (None if role in found.sample_rates else self.found_rate)
+            for role in found.sounds
+        }
 
     def _names(self, tag: str, batch: Any, drawn: Drawn) -> list[str]:
-        ids = batch_ids(batch)
+        ids = self._ids(batch)
         key = ids_on_device(batch)
         if ids is None and key is not None:
             self.notices.tell(
@@ -224,6 +265,12 @@ class Monitor:
             self.notices.tell((doubt, tag), f"the {tag} loader {doubt}")
         return self._ranks.names(drawn) if ids is None else ids
 
+    def _ids(self, batch: Any) -> list[str] | None:
+        ids = batch_ids(batch)
+        if not self._by_index or ids is None or all(map(str.isdecimal, ids)):
+            return ids
+        return None  # whoever asks for numbers, and has names, means indices
+
     def end(self) -> None:
         """Publish what was logged in this loop, one take for each tag."""
         drafts, self._drafts = self._drafts, None
@@ -231,10 +278,24 @@ class Monitor:
             return
         if not self._forced:
             self._last = self._now
+            self._tell_of_missing()
         if self.run is not None:
             for draft in drafts.values():
                 self.run.submit(draft)
             self.run.hand_over(_HAND_OVER_SECONDS)
+
+    def _tell_of_missing(self) -> None:
+        if self._chosen is None or self._ranks.world_size > 1:  # others may well have them
+            return
+        met = {name for selection in self._selections.values() for name in selection.seen}
+        missing = [name for name in self._chosen if name not in met]
+        if missing:
+            self.notices.tell(
+                "examples",
+                f"expected the examples {', '.join(map(repr, missing))}, got none of them up to "
+                f"step {self._now.step}: pass identities as the batches hold them, or indices in "
+                "the data set as integers",
+            )
 
     def cancel(self) -> None:
         """Forget what was logged in this loop."""
@@ -253,9 +314,10 @@ class Monitor:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what a checkpoint of rank zero kept."""
+        kept = {} if self._chosen is not None else state.get("examples", {})
         self._selections = {
             tag: self._ranks.restored(self.max_examples, chosen, state.get("world_size"))
-            for tag, chosen in state.get("examples", {}).items()
+            for tag, chosen in kept.items()
         }
         last = state.get("last")
         self._last = None if last is None else Position(*last)
@@ -265,49 +327,17 @@ class Monitor:
         return {"epoch": self._now.epoch, "step": self._now.step}
 
     def _selection(self, tag: str) -> Selection:
-        quota = self._ranks.quota(self.max_examples)
-        return self._selections.setdefault(tag, Selection(quota))
-
-    def _sounds(self, outputs: Any, batch: Any) -> dict[str, Any]:
-        if _ndim(unpair(outputs)[0]) > 0:
-            outputs = {"prediction": outputs}
-        sounds = {}
-        for role in dict.fromkeys((*ROLES, *self.roles)):
-            found = select(self.roles.get(role, role), outputs, batch)
-            if found is not None:
-                sounds[role] = _as_batch(role, found)
-            elif role in self.roles or role == "prediction":
-                raise ArgumentError(_not_found(role, self.roles.get(role, role), outputs, batch))
-        return sounds
-
-    def _lengths_of(self, outputs: Any, batch: Any) -> Any:
-        if self._where_lengths is None:
-            return None
-        found = select(self._where_lengths, outputs, batch)
-        if found is None:
-            raise ArgumentError(_not_found("lengths", self._where_lengths, outputs, batch))
-        return found
+        if tag not in self._selections:
+            chosen = self._chosen or ()
+            quota = self._ranks.quota(self.max_examples) if self._chosen is None else len(chosen)
+            self._selections[tag] = Selection(quota, chosen)
+        return self._selections[tag]
 
     def _caption(self, tag: str, batch: Any, position: int, names: Sequence[str]) -> str:
         with self.notices.guard((tag, "caption"), f"the caption of {names[position]!r}"):
             known = {"tag": tag, "example": names[position], **self._place}
             return self._captions(item_fields(batch, position, len(names)) | known)
         return ""
-
-
-def select(selector: Selector, outputs: Any, batch: Any) -> Any:
-    """Find a value in what a model returned, or else in what it was given; `None` if it is not."""
-    if callable(selector):
-        return selector(outputs, batch)
-    for values in (outputs, batch):
-        if isinstance(values, Mapping):
-            if values.get(selector) is not None:
-                return values[selector]
-        elif not isinstance(values, list | tuple) or hasattr(values, "_fields"):
-            found = None if _ndim(values) >= 0 else getattr(values, selector, None)
-            if found is not None and not callable(found):
-                return found
-    return None
 
 
 def _check_count(max_examples: object) -> None:
@@ -333,61 +363,6 @@ def checked_rates(sample_rate: Any) -> int | dict[str, int] | None:
     return checked_rate(sample_rate)
 
 
-def _with_hop(lengths: Any) -> tuple[Selector | None, int | None]:
-    if lengths is None:
-        return None, None
-    where, hop_length = lengths if _is_pair(lengths) else (lengths, None)
-    _check_selector("lengths", where, "; with frames of a hop, (key, hop_length)")
-    return where, checked_hop(hop_length)
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple | list) and len(value) == 2
-
-
-def _check_selector(name: str, selector: Any, more: str = "") -> None:
-    if not (isinstance(selector, str) and selector) and not callable(selector):
-        raise ArgumentTypeError(
-            f"expected {name} as a key of the outputs or the batch, or a function of (outputs, "
-            f"batch){more}, got {selector!r}"
-        )
-
-
-def _as_batch(role: str, found: Any) -> Any:
-    """Take one sound for a batch of one."""
-    if isinstance(found, Audio | str | bytes | os.PathLike):
-        return [found]
-    waveforms, _ = unpair(found)
-    if _ndim(waveforms) == 1:
-        return [found]
-    if _ndim(waveforms) == 0 or not hasattr(waveforms, "__len__"):
-        raise ShapeError(
-            f"expected {role!r} as a batch of sounds, (B, T), (B, C, T) or a list, got "
-            f"{describe(found)}: AudioMonitor({role}='key') says where else it is"
-        )
-    return found
-
-
-def _not_found(name: str, selector: Any, outputs: Any, batch: Any) -> str:
-    return (
-        f"expected {name!r} under {selector!r}, got outputs {describe(outputs)} and a batch "
-        f"{describe(batch)}: return a dict with {name!r} in it, or say where it is, "
-        f"AudioMonitor({name}='key'), or pass predict="
-    )
-
-
-def describe(values: Any) -> str:
-    """Say what keys and shapes there are in outputs or a batch."""
-    if isinstance(values, Mapping):
-        inner = ", ".join(f"{key}: {describe(value)}" for key, value in values.items())
-        return f"{{{inner}}}"
-    if isinstance(values, tuple):
-        return f"({', '.join(describe(value) for value in values)})"
-    if values is None or isinstance(values, bool | int | float):
-        return repr(values)
-    shape = getattr(values, "shape", None)
-    return type(values).__name__ if shape is None else f"{type(values).__name__} {tuple(shape)}"
-
-
-def _ndim(value: Any) -> int:
-    return len(getattr(value, "shape", ())) if hasattr(value, "shape") else -1
+def _with_rates(sounds: Mapping[str, Any], found: Found) -> dict[str, Any]:
+    rates = found.sample_rates
+    return {role: (v, rates[role]) if role in rates else v for role, v in sounds.items()}

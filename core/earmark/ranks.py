@@ -28,11 +28,13 @@ class Drawn:
             many.
         in_order: Whether these are indices of the data set.
         is_shared: Whether the ranks share the items, so that no two of them draw one place.
+        is_alike: Whether every rank draws the same items, as those of a demo set.
     """
 
     places: Sequence[int | None]
     in_order: bool = False
     is_shared: bool = False
+    is_alike: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class Ranks:
             return -(-max_examples // self.world_size)
         return max_examples
 
+    def shares(self, is_shared: bool) -> int:  # noqa: FBT001 - its name says what it is
+        """Among how many ranks the items of a loader are shared."""
+        return self.world_size if is_shared else 1
+
     def may_choose(self, drawn: Drawn, max_examples: int) -> list[bool]:
         """Say of each item whether this rank may choose it."""
         return [self._may_choose(place, drawn, max_examples) for place in drawn.places]
@@ -96,7 +102,7 @@ class Ranks:
         """
         if self.rank > 0:
             return None
-        is_known = drawn.is_shared and drawn.in_order
+        is_known = drawn.is_alike or (drawn.is_shared and drawn.in_order)
         if self.policy == "shard" and self.is_spread and not is_known:
             return (
                 "does not say which rank draws which item of its data set: each rank logs its "

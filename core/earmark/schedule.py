@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from earmark.errors import ArgumentError
+from earmark.errors import ArgumentError, ArgumentTypeError, shown
 
 
 class Position(NamedTuple):
@@ -116,6 +116,39 @@ def at_epochs(epochs: Iterable[int]) -> Schedule:
             "epochs are integers, counted from 0"
         )
     return AtEpochs(tuple(sorted(map(int, listed))))
+
+
+def chosen_schedule(
+    every_epochs: int | None, every_steps: int | None, schedule: Schedule | None
+) -> Schedule:
+    """Make a schedule of what a monitor was given, of which there may be one.
+
+    Args:
+        every_epochs: What `every_n_epochs` was given as.
+        every_steps: What `every_n_steps` was given as.
+        schedule: What `schedule` was given as; every epoch, if nothing was given.
+
+    Raises:
+        ArgumentError: If several were given, or an impossible number.
+        ArgumentTypeError: If the schedule is none.
+    """
+    given = {"every_n_epochs": every_epochs, "every_n_steps": every_steps, "schedule": schedule}
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise ArgumentError(
+            f"expected one of every_n_epochs, every_n_steps and schedule, got "
+            f"{' and '.join(names)}: leave out all but one"
+        )
+    if schedule is not None:
+        if not hasattr(schedule, "due"):
+            raise ArgumentTypeError(
+                "expected schedule as one such as earmark.at_epochs([0, 1, 5, 50]), got "
+                f"{shown(schedule)}"
+            )
+        return schedule
+    if every_steps is not None:
+        return every_n_steps(every_steps)
+    return every_n_epochs(1 if every_epochs is None else every_epochs)
 
 
 def _positive(name: str, n: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from earmark.errors import ArgumentError, ArgumentTypeError, shown
+
 ID_KEYS = ("id", "utt_id", "key", "path")
 """Keys of a batch under which its examples' identities are looked for, in this order."""
 
@@ -16,6 +18,10 @@ class Selection:
         max_examples: How many.
         chosen: The identities chosen so far, from an earlier part of the training.
         taken: Identities that are left to somebody else.
+
+    Attributes:
+        chosen: The identities chosen so far.
+        seen: Those of them that this loop over the data has come to.
     """
 
     def __init__(
@@ -24,19 +30,19 @@ class Selection:
         self._max = max_examples
         self.chosen = list(chosen[:max_examples])
         self._taken = frozenset(taken)
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
 
     def restart(self) -> None:
         """Begin another loop over the data."""
-        self._seen.clear()
+        self.seen.clear()
 
     def wants(self, identities: Sequence[str] | None = None) -> bool:
         """Say whether examples of this loop are still to come, and maybe among these."""
-        if len(self._seen) >= self._max:
+        if len(self.seen) >= self._max:
             return False
         if identities is None or len(self.chosen) < self._max:
             return True
-        return any(name in self.chosen and name not in self._seen for name in identities)
+        return any(name in self.chosen and name not in self.seen for name in identities)
 
     def pick(
         self, identities: Sequence[str | None], may_choose: Sequence[bool] | None = None
@@ -54,14 +60,40 @@ class Selection:
         ]
 
     def _take(self, name: str, may_choose: bool) -> bool:  # noqa: FBT001 - private, and one call
-        if name in self._seen:
+        if name in self.seen:
             return False
         if name not in self.chosen:
             if not may_choose or name in self._taken or len(self.chosen) >= self._max:
                 return False
             self.chosen.append(name)
-        self._seen.add(name)
+        self.seen.add(name)
         return True
+
+
+def checked_examples(examples: Any) -> list[str] | None:
+    """Make identities of the examples that are asked for.
+
+    Raises:
+        ArgumentTypeError: If it is no list of texts or integers.
+        ArgumentError: If it is empty.
+    """
+    if examples is None:
+        return None
+    if (
+        isinstance(examples, str)
+        or not isinstance(examples, Sequence)
+        or not all(isinstance(name, str | int) and not isinstance(name, bool) for name in examples)
+    ):
+        raise ArgumentTypeError(
+            "expected examples as a list of identities or indices in the data set, such as "
+            f"['utt-7', 'utt-8'] or [0, 12], got {shown(examples)}: for how many, pass "
+            "max_examples=8"
+        )
+    if not examples:
+        raise ArgumentError(
+            "expected one example or more, got none: to switch logging off pass enabled=False"
+        )
+    return [str(name) for name in dict.fromkeys(examples)]
 
 
 def batch_ids(batch: Any) -> list[str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from earmark.errors import ArgumentTypeError
@@ -14,7 +14,7 @@ from earmark.unfold import Path
 Selector: TypeAlias = str | int | Callable[[Any, Any], Any]
 """Where a value is: a key, a dotted path, an index, or a function of `(outputs, batch)`."""
 
-LengthsSelector: TypeAlias = Selector | tuple[Selector, int]
+LengthsSelector: TypeAlias = str | int | Sequence[Any] | Callable[[Any, Any], Any]
 """Where lengths are; with `(selector, hop_length)`, integers count frames of so many samples."""
 
 _PLACES = ("outputs", "batch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from earmark.candidates import Candidate, candidates
@@ -106,16 +106,21 @@ def _argument(role: str, place: str, path: Path) -> str:
 
 
 def _listed(seen: Iterable[Candidate]) -> str:
-    all_seen = list(seen)
-    texts = [_described(one) for one in all_seen[:_MAX_LISTED]]
-    more = len(all_seen) - len(texts)
-    return ", ".join([*texts, f"and {more} more"] if more else texts)
+    described: dict[Path, str] = {}
+    for one in seen:
+        described.update(_described(one, described))
+    texts = [
+        f"{'.'.join(map(str, path))}: {what}" if path else what for path, what in described.items()
+    ]
+    more = len(texts) - _MAX_LISTED
+    return ", ".join(texts if more <= 0 else [*texts[:_MAX_LISTED], f"and {more} more"])
 
 
-def _described(one: Candidate) -> str:
-    where = ".".join(map(str, one.path))
-    what = _kind(one)
-    return f"{where}: {what}" if where else what
+def _described(one: Candidate, others: Mapping[Path, str]) -> dict[Path, str]:
+    if not (one.path and isinstance(one.path[-1], int) and isinstance(one.value, str)):
+        return {one.path: _kind(one)}
+    before = others.get(one.path[:-1], "list of 0")  # a column of texts is one line
+    return {one.path[:-1]: f"list of {int(before.rpartition(' ')[2]) + 1}"}
 
 
 def _kind(one: Candidate) -> str:

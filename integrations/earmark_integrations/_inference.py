@@ -14,6 +14,14 @@ from torch import nn
 _SEED = 0
 
 
+def attribute(module: Any, path: str) -> Any:
+    """A submodule or method, such as `"generate"` or `"generator.sample"`; `None` if not there."""
+    found = module
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
 @contextmanager
 def inference(module: nn.Module, forward_context: Any) -> Generator[None]:
     """Run what is inside as inference: eval mode, no gradients, random numbers of its own.
@@ -25,13 +33,14 @@ def inference(module: nn.Module, forward_context: Any) -> Generator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(forward_context)
-        stack.enter_context(_eval_mode(module))
+        stack.enter_context(eval_mode(module))
         stack.enter_context(_own_random_numbers())
         yield
 
 
 @contextmanager
-def _eval_mode(module: nn.Module) -> Generator[None]:
+def eval_mode(module: nn.Module) -> Generator[None]:
+    """Run what is inside in eval mode; every submodule gets back the mode it was in."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:

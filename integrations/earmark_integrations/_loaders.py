@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
 
 from earmark.ranks import Drawn
+from earmark.selection import batch_size
 
 _LIGHTNING = ("lightning.", "lightning_fabric.", "pytorch_lightning.")
 
@@ -31,6 +33,47 @@ def makes_batches(loader: Any) -> bool:
 def has_batch_size(loader: Any) -> bool:
     """Whether a loader says how large its batches are, all but the last one."""
     return isinstance(getattr(loader, "batch_size", None), int)
+
+
+class Progress:
+    """How far a process has come in each of its loaders, in one loop."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, int] = {}
+
+    def come_to(self, batch: Any, index: int, loader: Any, loader_index: int = 0) -> Place:
+        """Say which items a batch is of.
+
+        Args:
+            batch: The next batch of this loader.
+            index: How many came before it.
+            loader: Its loader.
+            loader_index: Which loader it is.
+        """
+        before = num_before(loader, index)
+        start = before if has_batch_size(loader) else self._seen.get(loader_index, 0)
+        self._seen[loader_index] = start + (batch_size(batch) if makes_batches(loader) else 1)
+
+        def drawn(count: int) -> Drawn:
+            self._seen[loader_index] = max(self._seen[loader_index], start + count)
+            return drawn_items(loader, start, count)
+
+        return Place(drawn, before, is_shared(loader))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which items of a data set a batch is of.
+
+    Args:
+        drawn: Says it of so many examples, which only their sounds tell for certain.
+        before: How many items came before it, by what is alike on all ranks.
+        is_shared: Whether the ranks share the loader's items.
+    """
+
+    drawn: Callable[[int], Drawn]
+    before: int
+    is_shared: bool = False
 
 
 def num_before(loader: Any, batch_index: int) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 from earmark_integrations._loaders import named_loaders
@@ -12,27 +11,14 @@ from earmark_integrations._loaders import named_loaders
 _KINDS = {"fit": "val", "validate": "val", "test": "test", "predict": "predict"}
 
 
-def run_directory(trainer: Any) -> Path:
-    """The directory `earmark` beside the checkpoints."""
+def run_directory(trainer: Any) -> str:
+    """The directory `earmark` beside the checkpoints, which may be a URL."""
     if not trainer.loggers:
-        return Path(trainer.default_root_dir, "earmark")
+        return os.path.join(trainer.default_root_dir, "earmark")  # noqa: PTH118 - no URL's slashes
     logger = trainer.loggers[0]
     version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
-    return Path(logger.save_dir or trainer.default_root_dir, str(logger.name), version, "earmark")
-
-
-def named_loggers(trainer: Any, known: Collection[str]) -> list[tuple[str, Any]]:
-    """The trainer's loggers, each under the name of its sink, or under its own.
-
-    Args:
-        trainer: The trainer.
-        known: The names of all sinks there are.
-    """
-    loggers = []
-    for logger in trainer.loggers:
-        names = [kind.__name__.removesuffix("Logger").lower() for kind in type(logger).__mro__]
-        loggers.append((next((name for name in names if name in known), names[0]), logger))
-    return loggers
+    folder = logger.save_dir or trainer.default_root_dir
+    return os.path.join(folder, str(logger.name), version, "earmark")  # noqa: PTH118 - as above
 
 
 def kind_of_loop(trainer: Any) -> str:
@@ -83,7 +69,27 @@ def is_final(trainer: Any) -> bool:
     return bool(batches_left < every_n_batches)
 
 
+def is_last_batch(trainer: Any) -> bool:
+    """Whether the training ends after this batch."""
+    if trainer.should_stop or 0 < trainer.max_steps <= trainer.global_step:
+        return True
+    last_epoch = trainer.current_epoch + 1 == trainer.max_epochs
+    return bool(last_epoch and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch)
+
+
 def forward_context(trainer: Any) -> AbstractContextManager[Any]:
     """The context of the trainer's precision."""
     context: AbstractContextManager[Any] = trainer.precision_plugin.forward_context()
     return context
+
+
+def validates(trainer: Any) -> bool:
+    """Whether this training has validation loops at all."""
+    return bool(trainer.enable_validation)
+
+
+def to_device(trainer: Any, batch: Any) -> Any:
+    """Hand a batch to the module's transfer hooks, as the trainer does with its own."""
+    batch = trainer.precision_plugin.convert_input(batch)
+    batch = trainer.lightning_module._on_before_batch_transfer(batch)
+    return trainer.strategy.batch_to_device(batch, dataloader_idx=0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from earmark.captions import TEXT_KEYS, Captions, item_fields
+from earmark.captions import TEXT_KEYS, Captions, fill, item_fields
 from earmark.errors import ArgumentError, ArgumentTypeError
 
 
@@ -118,3 +118,45 @@ def test_columns_of_another_length_are_no_fields() -> None:
 def test_the_texts_of_a_tuple_are_found() -> None:
     """A batch without keys has words where there is a list of texts."""
     assert item_fields((object(), ["one", "two"]), 0, 2) == {"text": "one"}
+
+
+METRICS = ["si_sdr", "PESQ (wide band)"]
+
+
+@pytest.mark.parametrize(
+    ("template", "known", "caption"),
+    [
+        (
+            None,
+            {"si_sdr": 12.345, "PESQ (wide band)": 3.2},
+            "hi | si_sdr 12.3 | PESQ (wide band) 3.2",
+        ),
+        (None, {"PESQ (wide band)": 3.2}, "hi | PESQ (wide band) 3.2"),
+        (None, {}, "hi"),
+        ("{si_sdr:.1f} dB | {text}", {"si_sdr": 12.345}, "12.3 dB | hi"),
+        ("{text} | {si_sdr} | {epoch}", {}, "hi | 3"),
+        ("{si_sdr:=.0f} | {text}", {"si_sdr": -7.0}, "si_sdr -7 | hi"),
+        (lambda fields: f"{fields['text']} {fields['si_sdr']:+.2f}", {"si_sdr": 1.0}, "hi +1.00"),
+    ],
+)
+def test_numbers_that_are_known_later_find_their_place(
+    template: Any, known: dict[str, float], caption: str
+) -> None:
+    """A caption is made at once; what the sounds were worth is filled in when it is known."""
+    made = Captions(template, METRICS)({"text": "hi", "epoch": 3})
+    assert fill(made, known) == caption
+
+
+def test_a_caption_without_metrics_is_left_as_it_is() -> None:
+    """Separators of one's own stay."""
+    assert fill("| a || b |", {"si_sdr": 1.0}) == "| a || b |"
+
+
+def test_a_format_that_suits_no_number_is_refused_at_once() -> None:
+    """Before the training, not when the first number is there."""
+    message = re.escape(
+        "expected a format for the number 'si_sdr' in captions, got 'x' (Unknown format code 'x' "
+        "for object of type 'float'): write {si_sdr:.1f}"
+    )
+    with pytest.raises(ArgumentError, match=f"^{message}$"):
+        Captions("{si_sdr:x}", METRICS)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from earmark import Audio, Run, at_epochs, every_n_epochs, open_run
+from earmark.finder import Finder
 from earmark.monitor import Monitor
 from tests.core.monitor_loops import RATE, drawn, logged, loop, sounds, told
 
@@ -60,7 +61,7 @@ def test_roles_are_found_where_they_are_said_to_be(run: Run) -> None:
         "target": lambda outputs, batch: batch["pair"][1],
         "mixture": "x",
     }
-    monitor = Monitor(roles=roles, run=run, sample_rate=RATE)
+    monitor = Monitor(finder=Finder(selectors=roles), run=run, sample_rate=RATE)
     batch = {"x": sounds(1, seed=1), "pair": (None, sounds(1, seed=2))}
     loop(monitor, {"y_hat": sounds(1, seed=3)}, batch)
     found = {clip.role: clip.audio.samples[:, 0].tolist() for clip in logged(run)}
@@ -91,7 +92,7 @@ def test_outputs_come_before_the_batch(run: Run) -> None:
 )
 def test_padding_is_cut_off(run: Run, where: Any, lengths: Any, frames: list[int]) -> None:
     """Lengths are found like roles; with a hop they count frames."""
-    monitor = Monitor(lengths=where, run=run, sample_rate=RATE)
+    monitor = Monitor(finder=Finder(lengths=where), run=run, sample_rate=RATE)
     loop(monitor, {"prediction": sounds(2)}, {"lengths": np.array(lengths)})
     assert [clip.audio.num_frames for clip in logged(run)] == frames
 

@@ -12,6 +12,7 @@ import pytest
 
 from earmark import Run
 from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, SampleRateError
+from earmark.finder import Finder
 from earmark.monitor import Monitor
 from earmark.notices import Notices
 from tests.core.monitor_loops import RATE, logged, loop, sounds, told
@@ -30,63 +31,73 @@ def refused(error: type[EarmarkError], message: str) -> pytest.RaisesExc[Earmark
 
 
 @pytest.mark.parametrize(
-    ("outputs", "got"),
+    ("outputs", "message"),
     [
-        (None, "got outputs None and a batch {noisy: ndarray (2, 64), text: list}"),
-        (0.25, "got outputs 0.25 and a batch"),
-        (np.float32(0.25), "got outputs float32 () and a batch"),
-        ({"loss": np.float32(0.25)}, "got outputs {loss: float32 ()} and a batch"),
-        ((np.zeros(3), np.zeros(3)), "got outputs (ndarray (3,), ndarray (3,)) and a batch"),
+        (
+            None,
+            "expected a prediction in the outputs, found none in None: return {'prediction': "
+            "sound}, or pass predict= to make one of the batch",
+        ),
+        (
+            {"loss": np.float32(0.25), "mel": np.zeros((2, 80, 200), np.float32)},
+            "expected a prediction in the outputs, found none in loss: float32 (), mel: float32 "
+            '(2, 80, 200): say where it is, such as AudioMonitor(prediction="mel"), with decode= if '
+            "that is no sound yet; or pass predict= to make one",
+        ),
     ],
-    ids=["None", "number", "loss", "dict", "tuple"],
+    ids=["None", "dict"],
 )
-def test_a_prediction_that_is_not_there_is_told(run: Run, outputs: Any, got: str) -> None:
-    """The message lists what there is, and the ways to say where the prediction is."""
+def test_a_prediction_that_is_not_there_is_told(run: Run, outputs: Any, message: str) -> None:
+    """The message lists what there is, and what to write."""
     monitor = Monitor(run=run, sample_rate=RATE)
-    batch = {"noisy": sounds(2), "text": ["a", "b"]}
-    with told(
-        "earmark: a batch at step 0 was not logged: expected 'prediction' under 'prediction', "
-    ) as warned:
-        loop(monitor, outputs, batch)
-    assert got in str(warned[0].message)
-    assert str(warned[0].message).endswith(
-        ": return a dict with 'prediction' in it, or say where it is, "
-        "AudioMonitor(prediction='key'), or pass predict=. Training goes on, and more of the same "
-        "is passed over silently; strict=True raises instead"
+    told_of = (
+        f"earmark: a batch at step 0 was not logged: {message}. Training goes on, and more of the "
+        "same is passed over silently; strict=True raises instead"
     )
+    with told(told_of) as warned:
+        loop(monitor, outputs, {"noisy": sounds(2), "text": ["a", "b"]})
+    assert len(warned) == 1
     assert not logged(run)
 
 
-@pytest.mark.parametrize("name", ["input", "target", "lengths"])
-def test_an_argument_that_is_not_there_is_told(run: Run, name: str) -> None:
-    """What was asked for by name is missed by name."""
-    given: Any = {"lengths": "nowhere"} if name == "lengths" else {"roles": {name: "nowhere"}}
-    monitor = Monitor(run=run, sample_rate=RATE, **given)
-    with told(f"expected '{name}' under 'nowhere', got outputs {{prediction: ndarray (1, 64)}}"):
-        loop(monitor, {"prediction": sounds(1)}, {})
-    assert not logged(run)
-
-
-@pytest.mark.parametrize(
-    ("found", "got"),
-    [(np.float32(0.5), "float32 ()"), (0.5, "0.5"), (True, "True")],
-    ids=["0-d", "number", "flag"],
-)
-def test_a_role_that_is_no_batch_is_told(run: Run, found: Any, got: str) -> None:
-    """A loss under the wrong key is no sound."""
-    monitor = Monitor(run=run, sample_rate=RATE)
+@pytest.mark.parametrize("name", ["input", "target", "mixture"])
+def test_a_role_that_is_not_there_costs_itself_alone(run: Run, name: str) -> None:
+    """What was asked for by name is missed by name, and the prediction is heard."""
+    finder = Finder(selectors={name: "nowhere"})
+    monitor = Monitor(run=run, sample_rate=RATE, finder=finder)
     message = (
-        "expected 'prediction' as a batch of sounds, (B, T), (B, C, T) or a list, got "
-        f"{got}: AudioMonitor(prediction='key') says where else it is"
+        f"earmark: the {name} of a batch at step 0 was not logged: expected the {name} under "
+        "'nowhere', found none in outputs with prediction: float32 (1, 64) and a batch with nothing"
     )
     with told(message):
-        loop(monitor, {"prediction": found})
+        loop(monitor, {"prediction": sounds(1)}, {})
+    assert [clip.role for clip in logged(run)] == ["prediction"]
+
+
+def test_lengths_that_are_not_there_are_told(run: Run) -> None:
+    """The sounds are heard with their padding."""
+    monitor = Monitor(run=run, sample_rate=RATE, finder=Finder(lengths="nowhere"))
+    with told("expected the lengths under 'nowhere', found none in outputs with prediction"):
+        loop(monitor, {"prediction": sounds(1)}, {})
+    assert [clip.audio.num_frames for clip in logged(run)] == [64]
+
+
+def test_a_decoder_that_fails_is_told(run: Run) -> None:
+    """Whatever a vocoder raises, the training does not see it."""
+
+    def vocoder(mel: Any) -> Any:
+        raise RuntimeError("expected 80 bands")
+
+    monitor = Monitor(run=run, sample_rate=RATE, finder=Finder(decode={"prediction": vocoder}))
+    with told("a batch at step 0 was not logged: RuntimeError: expected 80 bands"):
+        loop(monitor, np.zeros((2, 40, 64), np.float32))
+    assert not logged(run)
 
 
 def test_the_same_fault_is_told_once(run: Run) -> None:
     """Later loops are silent, and the count goes on."""
     monitor = Monitor(run=run, sample_rate=RATE)
-    with told("expected 'prediction'") as warned:
+    with told("expected a prediction") as warned:
         for epoch in range(3):
             loop(monitor, None, epoch=epoch)
     assert len(warned) == 1
@@ -96,7 +107,7 @@ def test_the_same_fault_is_told_once(run: Run) -> None:
 def test_strict_raises(run: Run) -> None:
     """What would be told is raised instead."""
     monitor = Monitor(run=run, sample_rate=RATE, notices=Notices(strict=True))
-    with refused(ArgumentError, "expected 'prediction' under 'prediction', got outputs None"):
+    with refused(ArgumentError, "expected a prediction in the outputs, found none in None"):
         loop(monitor, None)
 
 
@@ -111,18 +122,17 @@ def test_strict_raises(run: Run) -> None:
             "expected max_examples of 1 or more, got 0: to switch logging off pass enabled=False",
         ),
         (
-            {"roles": {"target": 3}},
+            {"examples": "utt-7"},
             ArgumentTypeError,
-            "expected target as a key of the outputs or the batch, or a function of (outputs",
+            "expected examples as a list of identities or indices in the data set, such as "
+            "['utt-7', 'utt-8'] or [0, 12], got 'utt-7' (str): for how many, pass max_examples=8",
         ),
-        ({"roles": {"target": ""}}, ArgumentTypeError, "expected target as a key of the outputs"),
+        ({"examples": [1.5]}, ArgumentTypeError, "expected examples as a list of identities or"),
         (
-            {"lengths": 3},
-            ArgumentTypeError,
-            "expected lengths as a key of the outputs or the batch, or a function of (outputs",
+            {"examples": []},
+            ArgumentError,
+            "expected one example or more, got none: to switch logging off pass enabled=False",
         ),
-        ({"lengths": ("a", 256, 1)}, ArgumentTypeError, "expected lengths as a key of the output"),
-        ({"lengths": ("a", 0)}, ArgumentError, "expected hop_length as a positive integer"),
         ({"sample_rate": 0}, SampleRateError, "expected a sample rate in Hz"),
         ({"sample_rate": {"input": "16k"}}, SampleRateError, "expected a sample rate in Hz"),
     ],
@@ -134,13 +144,3 @@ def test_impossible_arguments_are_refused_at_once(
     """Nobody finds out after the first epoch."""
     with refused(error, message):
         Monitor(**arguments)
-
-
-def test_a_selector_of_another_type_is_shown() -> None:
-    """The message ends with what came, and knows of hops where there are lengths."""
-    three: Any = 3
-    with pytest.raises(ArgumentTypeError, match=r"function of \(outputs, batch\), got 3$"):
-        Monitor(roles={"target": three})
-    hops = r"function of \(outputs, batch\); with frames of a hop, \(key, hop_length\), got 3$"
-    with pytest.raises(ArgumentTypeError, match=hops):
-        Monitor(lengths=three)

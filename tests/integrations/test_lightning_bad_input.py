@@ -27,11 +27,9 @@ from tests.integrations.lightning_models import (
     speech,
 )
 
-BATCH = f"{{noisy: Tensor (4, {FRAMES}), clean: Tensor (4, {FRAMES}), text: list}}"
-WAY_OUT = (
-    ": return a dict with 'prediction' in it, or say where it is, "
-    "AudioMonitor(prediction='key'), or pass predict="
-)
+TENSOR = f"float32 (4, {FRAMES})"
+BATCH = f"noisy: {TENSOR}, clean: {TENSOR}, text: list of 4"
+RETURN = ": return {'prediction': sound}, or pass predict= to make one of the batch"
 LOST = "earmark: a batch at step 2 was not logged: "
 LOST_PREDICTION = "earmark: the prediction of a batch at step 2 was not logged: "
 A_BATCH = "expected a batch of shape (B, T) or (B, C, T)"
@@ -65,40 +63,59 @@ def returned(root: Path, make: Any, **given: Any) -> tuple[list[str], AudioMonit
 @pytest.mark.parametrize(
     ("make", "outputs"),
     [
-        (lambda made: None, "None"),
-        (lambda made: made.square().mean(), "Tensor ()"),
-        (lambda made: {"loss": made.square().mean()}, "{loss: Tensor ()}"),
-        (lambda made: {"prediction": None}, "{prediction: None}"),
-        (lambda made: (made.mean(), made), f"(Tensor (), Tensor (4, {FRAMES}))"),
-        (lambda made: [made], "list"),
-        (lambda made: "nothing", "str"),
+        (lambda made: None, f"None{RETURN}"),
+        (lambda made: made.square().mean(), f"float32 (){RETURN}"),
+        (lambda made: {"loss": made.square().mean()}, f"loss: float32 (){RETURN}"),
+        (lambda made: {"prediction": None}, f"nothing{RETURN}"),
+        (lambda made: (made.mean(), made[:, :300]), "0: float32 (), 1: float32 (4, 300): say wher"),
+        (lambda made: {"mel": made}, f"mel: {TENSOR}: say where it is, such as AudioMonitor(pred"),
+        (lambda made: "nothing", f"str{RETURN}"),
+        (lambda made: Returns, "type: say what it holds, earmark.register_output(type, lambda out"),
     ],
-    ids=["None", "loss", "no key", "empty key", "tuple", "list", "text"],
+    ids=["None", "loss", "no key", "empty key", "tuple", "never", "text", "unknown type"],
 )
 def test_outputs_without_a_prediction(tmp_path: Path, make: Any, outputs: str) -> None:
-    """The message lists what the step returned, what is in the batch, and three ways out."""
-    messages, listener = returned(tmp_path, make)
-    expected = "expected 'prediction' under 'prediction', got outputs"
-    assert messages == [f"{LOST}{expected} {outputs} and a batch {BATCH}{WAY_OUT}{GOES_ON}"]
+    """The message lists what the step returned, and the way out of just that."""
+    (message,), listener = returned(tmp_path, make)
+    expected = "expected a prediction in the outputs, found none in "
+    assert message.startswith(f"{LOST}{expected}{outputs}")
+    assert message.endswith(GOES_ON)
     assert clips_in(listener.run_dir) == []
 
 
-@pytest.mark.parametrize("role", ["input", "target", "prediction"])
+def test_outputs_with_several_predictions(tmp_path: Path) -> None:
+    """None is guessed: the message lists them, and what to write."""
+    (message,), listener = returned(
+        tmp_path, lambda made: {"fake": made.repeat(1, 4), "enhanced": made.repeat(1, 4)}
+    )
+    long = "float32 (4, 1600)"
+    assert message == (
+        f"{LOST}expected one prediction, found 2 that may be it, fake: {long}, enhanced: {long}: "
+        'say which, AudioMonitor(prediction="fake") or AudioMonitor(prediction="enhanced")'
+        f"{GOES_ON}"
+    )
+    assert clips_in(listener.run_dir) == []
+
+
+@pytest.mark.parametrize("role", ["input", "target", "prediction", "lengths"])
 def test_a_key_that_is_not_there(tmp_path: Path, role: str) -> None:
-    """The message names the argument and the key."""
+    """The message names the argument and the key; the prediction is heard, if it is there."""
     messages, listener = returned(tmp_path, lambda made: {"prediction": made}, **{role: "sound"})
-    way_out = WAY_OUT.replace("prediction", role)
-    expected = f"expected '{role}' under 'sound', got outputs {{prediction: Tensor (4, {FRAMES})}}"
-    assert messages == [f"{LOST}{expected} and a batch {BATCH}{way_out}{GOES_ON}"]
-    assert clips_in(listener.run_dir) == []
+    lost = LOST if role == "prediction" else LOST_PREDICTION.replace("prediction", role)
+    assert messages == [
+        f"{lost}expected the {role} under 'sound', found none in outputs with prediction: {TENSOR} "
+        f"and a batch with {BATCH}: write AudioMonitor({role}=...) with a key, a path such as "
+        f"'out.audio', an index, or a function of (outputs, batch){GOES_ON}"
+    ]
+    assert len(clips_in(listener.run_dir)) == (0 if role == "prediction" else 2 * 2)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda made: made[:, None, None], f"{A_BATCH}, got shape (4, 1, 1, {FRAMES}): "),
-        (lambda made: made.reshape(len(made), 80, 5), f"{A_BATCH}, got shape (4, 80, 5), "),
-        (lambda made: made[..., None].repeat(1, 1, 2), f"{A_BATCH}, got shape (4, {FRAMES}, 2), "),
+        (lambda made: made[:, None, None], f"{A_BATCH}, got shape (2, 1, 1, {FRAMES}): "),
+        (lambda made: made.reshape(len(made), 80, 5), f"{A_BATCH}, got shape (2, 80, 5), "),
+        (lambda made: made[..., None].repeat(1, 1, 2), f"{A_BATCH}, got shape (2, {FRAMES}, 2), "),
         (lambda made: made[:, :0], "expected one sound of shape (T,) or (C, T), got shape (0,)"),
         (torch.fft.rfft, "expected float samples, or PCM of int8, uint8, int16, int32, got "),
         (
@@ -110,7 +127,7 @@ def test_a_key_that_is_not_there(tmp_path: Path, role: str) -> None:
 )
 def test_shapes_and_dtypes_that_hold_no_sound(tmp_path: Path, make: Any, message: str) -> None:
     """Each is told once, by role, and costs nothing but its own clips."""
-    (told,), listener = returned(tmp_path, make)
+    (told,), listener = returned(tmp_path, lambda made: {"prediction": make(made)})
     assert told.startswith(f"{LOST_PREDICTION}{message}")
     assert told.endswith(GOES_ON)
     assert clips_in(listener.run_dir) == []
@@ -127,7 +144,9 @@ def test_a_number_is_no_batch_of_sounds(tmp_path: Path) -> None:
 
 def test_one_bad_role_costs_that_role_only(tmp_path: Path) -> None:
     """Input and target are logged though the prediction is a spectrogram."""
-    messages, listener = returned(tmp_path, torch.fft.rfft, input="noisy", target="clean")
+    messages, listener = returned(
+        tmp_path, lambda made: {"prediction": torch.fft.rfft(made)}, input="noisy", target="clean"
+    )
     assert len(messages) == 1
     assert numbers(clips_in(listener.run_dir), "role") == ["input", "target"]
 
@@ -292,10 +311,34 @@ def test_a_directory_that_cannot_be_written_is_an_error_before_the_first_step(
         ({"every_n_epochs": 0}, ArgumentError, "every_n_epochs of a positive integer, got 0"),
         ({"every_n_steps": 2.5}, ArgumentError, "every_n_steps of a positive integer, got 2.5"),
         ({"max_examples": 0}, ArgumentError, "max_examples of 1 or more, got 0"),
-        ({"target": 1}, ArgumentTypeError, "target as a key of the outputs or the batch, or a fu"),
-        ({"lengths": 1}, ArgumentTypeError, "lengths as a key of the outputs or the batch, or a "),
+        ({"target": 1.5}, ArgumentTypeError, "target as a key, a path such as 'out.audio', an in"),
+        ({"lengths": 1.5}, ArgumentTypeError, "lengths as a key, a path such as 'out.audio', an "),
+        ({"roles": "mel"}, ArgumentTypeError, "roles as selectors by name, such as {'residual': "),
+        (
+            {"roles": {"target": "clean"}, "target": "clean"},
+            ArgumentError,
+            "each role once, got target= and roles={'target': ...}: leave out one of them",
+        ),
+        (
+            {"decode": 3},
+            ArgumentTypeError,
+            "decode as a function of a batch, or the name of a submodule or method, got 3 (int): "
+            "pass decode=vocoder, or by role, decode={'prediction': vocoder, 'target': vocoder}",
+        ),
+        (
+            {"variants": {"cfg3": {"cfg": 3}}},
+            ArgumentError,
+            "predict= beside variants=, got none: variants are for what it makes, such as predict=",
+        ),
+        ({"weights": "ema"}, ArgumentError, "predict= beside weights=, got none: weights are for"),
+        ({"demo": iter(["hello"])}, ArgumentTypeError, "demo as a loader, a data set, or a list "),
+        ({"captions": "{text"}, ArgumentError, "captions as a template such as '{text} | epoch "),
+        ({"stems": ["a", "a"]}, ArgumentError, "the name of each stem once, got ['a', 'a']"),
+        ({"examples": []}, ArgumentError, "one example or more, got none: to switch logging off"),
+        ({"ranks": "one"}, ArgumentError, "ranks to be one of 'zero', 'shard', 'all', got 'one'"),
+        ({"transform": 3}, ArgumentTypeError, "transform as a function of (sounds, role), got 3"),
     ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
 )
 def test_impossible_arguments_are_refused_by_the_constructor(
     arguments: Any, error: Any, message: str

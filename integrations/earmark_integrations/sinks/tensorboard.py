@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # protobuf makes these two names at run time, where pyright does not see them.
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboard.compat.proto.tensor_pb2 import TensorProto  # pyright: ignore[reportAttributeAccessIssue]
@@ -10,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from earmark.clip import Clip, Take
 from earmark.errors import ArgumentError, ArgumentTypeError
+from earmark.spectrogram import Picture
 
 _DESCRIPTION = (
     "Captions are in the Text tab, under this tag's name. TensorBoard shows 10 steps of each sound "
@@ -72,13 +75,20 @@ class TensorBoardSink:
             self._write_clip(clip)
         self._writer.flush()
 
+    def write_pictures(self, pictures: Iterable[tuple[Clip, Picture]]) -> None:
+        """Write a picture of each sound, under `<tag>/<role>/<example>/spectrogram`."""
+        for clip, picture in pictures:
+            name = f"{_name(clip)}/spectrogram"
+            self._writer.add_image(name, picture, clip.step, dataformats="HW")
+        self._writer.flush()
+
     def close(self) -> None:
         """Leave the writer open, unless it is to be closed; nothing is pending."""
         if self._closes:
             self._writer.close()
 
     def _write_clip(self, clip: Clip) -> None:
-        name = "/".join(filter(None, [clip.tag, clip.role, clip.example]))
+        name = _name(clip)
         text = " ".join(filter(None, [clip.caption, clip.audio.resolve_ref()]))
         if clip.audio.path is not None:
             summary = _summary(name, clip.audio.path.read_bytes())
@@ -87,6 +97,10 @@ class TensorBoardSink:
             file.add_summary(summary, clip.step)
         if text:
             self._writer.add_text(f"{name}/caption", text, clip.step)
+
+
+def _name(clip: Clip) -> str:
+    return "/".join(filter(None, [clip.tag, clip.role, clip.example]))
 
 
 def _summary(name: str, sound: bytes) -> Summary:

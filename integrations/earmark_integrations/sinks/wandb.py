@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ from wandb.sdk.wandb_run import Run  # `wandb.Run` is only in releases since 202
 
 from earmark.clip import Clip, Take
 from earmark.errors import ArgumentError, ArgumentTypeError
+from earmark.spectrogram import Picture
 
 
 def open_sink(target: Run | str | None = None) -> WandbSink:
@@ -81,13 +83,24 @@ class WandbSink:
 
     def write(self, take: Take) -> None:
         """Log a take."""
-        if self._run.disabled:
-            return
         media: dict[str, list[_Media]] = {}
         for clip in take.clips:
             _add(clip, media)
-        if self._finishes:
+        if self._finishes and not self._run.disabled:
             self._run.log({**media, "earmark/step": take.step}, commit=True)
+        else:
+            self._log(media)
+
+    def write_pictures(self, pictures: Iterable[tuple[Clip, Picture]]) -> None:
+        """Log a picture of each sound, under `<tag>/<role>/spectrogram`, on the row of its take."""
+        media: dict[str, list[_Media]] = {}
+        for clip, picture in pictures:
+            image = _Picture(picture, caption=clip.title)
+            media.setdefault(f"{_key(clip)}/spectrogram", []).append(image)
+        self._log(media)
+
+    def _log(self, media: dict[str, list[_Media]]) -> None:
+        if self._run.disabled:
             return
         # Processes that share a run share no rows: there, each call makes one of its own.
         shared = self._run.settings.mode == "shared"
@@ -120,14 +133,27 @@ class _Sound(wandb.Audio):
             super().bind_to_run(*args, **kwargs)
 
 
-_Media: TypeAlias = "_Sound | wandb.Html"
+class _Picture(wandb.Image):
+    """A `wandb.Image` whose file is copied and uploaded once, however often it is logged."""
+
+    def bind_to_run(self, *args: Any, **kwargs: Any) -> None:
+        """Copy the file into the run, the first time."""
+        if not self.is_bound():
+            super().bind_to_run(*args, **kwargs)
+
+
+_Media: TypeAlias = "_Sound | _Picture | wandb.Html"
 
 
 def _add(clip: Clip, media: dict[str, list[_Media]]) -> None:
-    key = "/".join(filter(None, [clip.tag, clip.role]))
+    key = _key(clip)
     url = clip.audio.resolve_ref()
     if url is None:
         media.setdefault(key, []).append(_Sound(str(clip.audio.path), caption=clip.title))
     else:
         link = f'<a href="{escape(url)}">{escape(clip.title)}</a>'
         media.setdefault(f"{key}/link", []).append(wandb.Html(link, inject=False))
+
+
+def _key(clip: Clip) -> str:
+    return "/".join(filter(None, [clip.tag, clip.role]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 from werkzeug.test import Client
@@ -15,6 +16,7 @@ from werkzeug.test import Client
 from earmark import Audio, Clip, Run, open_run
 from earmark.errors import ArgumentError, ArgumentTypeError
 from earmark.push import push_sink
+from earmark.spectrogram import spectrogram
 from earmark.testing import noise, sine, varied_takes
 from earmark_integrations.sinks.tensorboard import TensorBoardSink, open_sink
 from tests.integrations.sinks.trackers import decoded
@@ -171,3 +173,18 @@ def served(logdir: str) -> Any:
     ingester = LocalDataIngester(board.flags)
     ingester.start()
     return TensorBoardWSGIApp(board.flags, default.get_plugins(), ingester.data_provider)
+
+
+def test_pictures_are_beside_their_sounds(writer: SummaryWriter, tmp_path: Path) -> None:
+    """TensorBoard's own reader finds each at its step, pixel by pixel."""
+    sink = open_sink(writer)
+    (take, *_) = (take for take in varied_takes(tmp_path / "run") if take.clips[0].audio.path)
+    pictures = [(clip, spectrogram(clip.audio)) for clip in take.clips if clip.audio.path]
+    sink.write_pictures(pictures)
+
+    events = EventAccumulator(writer.get_logdir()).Reload()
+    for clip, picture in pictures:
+        (event,) = events.Images(f"{name_of(clip)}/spectrogram")
+        assert event.step == take.step
+        pixels = np.asarray(Image.open(io.BytesIO(event.encoded_image_string)))
+        np.testing.assert_array_equal(pixels[..., 0] if pixels.ndim == 3 else pixels, picture)

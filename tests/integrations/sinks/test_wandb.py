@@ -11,12 +11,14 @@ import pytest
 import torch
 import wandb
 from lightning.pytorch.loggers import WandbLogger
+from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 from wandb.errors import UsageError
 
-from earmark import Audio, Run
+from earmark import Audio, Clip, Run, Take
 from earmark.errors import ArgumentError, ArgumentTypeError
 from earmark.push import push_sink
+from earmark.spectrogram import Picture, spectrogram
 from earmark.testing import noise, sine, varied_takes
 from earmark_integrations.sinks.wandb import WandbSink, open_sink
 from tests.core.faults import flushing
@@ -334,3 +336,30 @@ def scalars(row: dict[str, Any]) -> dict[str, Any]:
         for key, value in row.items()
         if isinstance(value, int | float) and key not in ("_runtime", "_timestamp")
     }
+
+
+def test_pictures_are_beside_their_sounds(wandb_run: wandb.Run, tmp_path: Path) -> None:
+    """On the same row, pixel by pixel, with the captions of their sounds, however often."""
+    takes = [take for take in varied_takes(tmp_path / "run") if take.clips[0].audio.path][:2]
+    sink = WandbSink(wandb_run)
+    for take in takes:
+        sink.write(take)
+        sink.write_pictures(pictures_of(take))
+    (row,) = wandb_rows(finished(wandb_run))
+    for key in {f"{clip.tag}/{clip.role}".lstrip("/") for take in takes for clip in take.clips}:
+        shown = row[f"{key}/spectrogram"]
+        pictures = [
+            (clip.title, picture)
+            for take in takes
+            for clip, picture in pictures_of(take)
+            if f"{clip.tag}/{clip.role}".lstrip("/") == key
+        ]
+        assert shown["captions"] == [title for title, _ in pictures]
+        for name, (_, picture) in zip(shown["filenames"], pictures, strict=True):
+            pixels = np.asarray(Image.open(Path(wandb_run.dir) / name))
+            np.testing.assert_array_equal(pixels, picture)
+
+
+def pictures_of(take: Take) -> list[tuple[Clip, Picture]]:
+    """A picture of each of its sounds."""
+    return [(clip, spectrogram(clip.audio)) for clip in take.clips if clip.audio.path]
