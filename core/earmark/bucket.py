@@ -28,6 +28,7 @@ class Bucket:
     """
 
     SECONDS = 60.0
+    """How long one attempt may take, if nothing else is asked for."""
 
     def __init__(self, url: str, *, seconds: float = SECONDS) -> None:
         self.url = url

@@ -113,7 +113,9 @@ class Sender:
             return False
         links = [self._sent_link(link) for link in records["links"]]
         files = {LINKS: json_lines(links), METADATA: json_lines(records["clips"])}
-        sent = self._put_folder(folder, {file: files[file] for file in files if files[file]}, look)
+        sent = self._put_folder(
+            folder, {file: files[file] for file in files if files[file]}, look=look
+        )
         line = json_line({"take": str(name), "clips": records["clips"], "links": links})
         self.segments.add(name.writer, str(name), line)
         return sent
@@ -155,9 +157,10 @@ class Sender:
             return there
         data = (self.root / TAKES / name / METADATA).read_bytes()
         self._put_folder(self.root / TAKES / name, {METADATA: data}, look=False)
-        return json.loads(data)  # type: ignore[no-any-return]  # it was written by this library
+        record: Record = json.loads(data)
+        return record
 
-    def _put_folder(self, folder: Path, records: Mapping[str, bytes], look: bool) -> bool:  # noqa: FBT001 - private
+    def _put_folder(self, folder: Path, records: Mapping[str, bytes], *, look: bool) -> bool:
         place = f"{TAKES}/{folder.name}"
         there = self.bucket.sizes(place) if look else {}
         last = list(records)[-1]
