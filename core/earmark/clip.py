@@ -185,13 +185,6 @@ def problems(level: Level) -> str:
     return "" if fine else str(level)
 
 
-def finite_metrics(metrics: Mapping[str, float]) -> tuple[dict[str, float], str]:
-    """Part the metrics that JSON can hold from a note on those that it cannot."""
-    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-    others = [f"{name} = {value}" for name, value in metrics.items() if name not in finite]
-    return finite, ", ".join(others)
-
-
 def to_record(clip: Clip, header: Header, level: Level) -> dict[str, Any]:
     """Describe a clip, but for the file that holds it: flat, fixed, strict JSON without nulls."""
     return {

@@ -324,7 +324,7 @@ def _at(values: Any, position: int) -> Any:
 
 
 def _is_single(value: Any) -> bool:
-    return getattr(value, "shape", None) == () or not isinstance(value, Iterable)
+    return getattr(value, "shape", None) == () or callable(value) or not isinstance(value, Iterable)
 
 
 def _plain_identity(example: Any) -> Any:

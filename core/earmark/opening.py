@@ -21,6 +21,7 @@ def open_recorder(
     notices: Notices,
     *,
     spool: str | os.PathLike[str] | None = None,
+    spectrogram: bool = False,
     **writing: Any,
 ) -> Recorder:
     """Open a run for writing.
@@ -30,12 +31,18 @@ def open_recorder(
         sinks: What every take is passed on to.
         notices: Who is told of faults.
         spool: Where a run at a URL is written first; see `earmark.spool`.
+        spectrogram: Whether sinks show a picture of each sound beside it.
         **writing: What `Writer` is asked for.
 
     Raises:
         EarmarkError: If it cannot be opened; see `Run`.
     """
     opened = [(name_of(sink), open_sink(sink)) for sink in sinks]
+    if spectrogram:
+        # Few runs are illustrated, and the others are opened quickly.
+        from earmark.illustrated import illustrated  # noqa: PLC0415
+
+        opened = [(name, illustrated(name, sink, notices)) for name, sink in opened]
     if not isinstance(place, Path):
         # Most runs are on this machine, and need nothing of what sends the others.
         from earmark.url_opening import open_at_url  # noqa: PLC0415

@@ -122,7 +122,7 @@ class _Finder:
 
     def _predicted_of(self) -> Candidate:
         bare = whole(self.returned)
-        if bare is not None and (bare.is_sound() or len(axes(bare.value)) > 1):
+        if bare is not None and (_has_rate(bare) or bare.is_sound() or len(axes(bare.value)) > 1):
             return bare  # whether it holds sounds is judged when it is converted
         long = [one for one in self.returned if one.is_sound()]
         sure = (
@@ -216,6 +216,10 @@ class _Finder:
         if role not in self.selectors and one.key.stems and len(axes(sounds.value)) > 2:
             raise unnamed_stems(role, one)
         return {role: replace(sounds, value=_checked(role, sounds.value))}
+
+
+def _has_rate(one: Candidate) -> bool:
+    return one.sounds is not None and one.sounds.sample_rate is not None
 
 
 def _first(role: str, tiers: Sequence[Sequence[Candidate]]) -> Candidate | None:

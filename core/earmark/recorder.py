@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
-from earmark.audio import Audio
-from earmark.clip import Clip, Take, finite_metrics, problems
-from earmark.draft import Draft, Entry
-from earmark.errors import ArgumentTypeError, EarmarkError, StorageError, shown
+from earmark.clip import Take
+from earmark.clip_maker import make_clips
+from earmark.draft import Draft
+from earmark.errors import EarmarkError, StorageError
 from earmark.notices import Notices
 from earmark.worker import Worker, on_a_worker
 from earmark.writer import Writer
@@ -173,7 +173,7 @@ class Recorder:
 
     def _publish(self, draft: Draft) -> None:
         self._adopt()
-        clips = self._clips(draft)
+        clips = make_clips(draft, self._notices)
         if self._writer is None:
             for _ in clips:
                 pass
@@ -183,15 +183,6 @@ class Recorder:
             for feed in self._feeds:
                 feed.pass_on(take)
             self._tell_of_replay(self._writer, take)
-
-    def _clips(self, draft: Draft) -> Iterator[Clip]:
-        while draft.entries:
-            entry, made = draft.entries[0], list[Clip]()
-            lost = f"the {entry.role} of example {entry.example!r} at step {draft.step}"
-            with self._notices.guard((draft.tag, entry.role), lost):
-                made.append(_clip_of(entry, draft))
-            yield from made
-            draft.give_back(draft.entries.pop(0))  # after it is encoded: it was not copied again
 
     def _tell_of_replay(self, writer: Writer, take: Take) -> None:
         logged = {clip.key for clip in take.clips}
@@ -221,35 +212,3 @@ def _refused(writer: Writer | None, error: OSError) -> StorageError:
         f"expected a directory that can be written{place}, got {error}: make room, or "
         "make it writable again; each later take is tried anew"
     )
-
-
-def _clip_of(entry: Entry, draft: Draft) -> Clip:
-    audio = entry.sound if isinstance(entry.sound, Audio) else entry.sound.to_audio()
-    metrics, metrics_note = finite_metrics(_plain_metrics(entry.metrics))
-    wrong = "" if audio.resolve_ref() else problems(audio.level)
-    note = ", ".join(part for part in (wrong, metrics_note) if part)
-    caption = f"{entry.caption} [{note}]".lstrip() if note else entry.caption
-    return Clip(
-        audio=audio,
-        tag=draft.tag,
-        example=entry.example,
-        role=entry.role,
-        step=draft.step,
-        epoch=draft.epoch,
-        caption=caption,
-        metrics=metrics,
-        note=note,
-    )
-
-
-def _plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    plain = {}
-    for name, value in metrics.items():
-        try:
-            plain[str(name)] = float(value.item() if hasattr(value, "item") else value)
-        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-            raise ArgumentTypeError(
-                f"expected one number as the metric {name!r} of each clip, got "
-                f"{shown(value)}: pass a number, or to log_batch one for each example"
-            ) from error
-    return plain

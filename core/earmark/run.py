@@ -65,6 +65,8 @@ class Run:
             a sound that is larger is taken alone, a take that is larger is published in parts.
             When that is full, logging waits, and then drops what there is no room for.
         max_wait_seconds: How long logging waits for room in total, until room is made again.
+        spectrogram: Whether trackers show a picture of each sound beside it, in absolute grey
+            levels.
         spool: The directory in which a run at a URL is written before it is sent; that of the
             environment's `EARMARK_SPOOL`, or one in the user's cache, if none is given.
 
@@ -104,6 +106,7 @@ class Run:
         dry_run: bool = False,
         max_pending_mib: float = 512,
         max_wait_seconds: float = 10,
+        spectrogram: bool = False,
         spool: str | os.PathLike[str] | None = None,
     ) -> None:
         self.path: Path | str = checked_path(path)
@@ -121,22 +124,19 @@ class Run:
         self._recorder: Recorder | None = None
         if self.enabled:
             self._recorder = self._open(
-                sinks, spool, dry_run=dry_run, config=config, bit_depth=bit_depth
+                checked_sinks(sinks),
+                dry_run=dry_run,
+                spool=spool,
+                spectrogram=spectrogram,
+                config=config,
+                bit_depth=bit_depth,
             )
             _close_at_exit(self._recorder)
 
-    def _open(
-        self,
-        sinks: Sequence[str | Sink],
-        spool: str | os.PathLike[str] | None,
-        *,
-        dry_run: bool,
-        **writing: Any,
-    ) -> Recorder:
+    def _open(self, sinks: Sequence[str | Sink], *, dry_run: bool, **opening: Any) -> Recorder:
         if dry_run:
             return Recorder(None, (), self._notices)
-        known = checked_sinks(sinks)
-        recorder = open_recorder(self.path, known, self._notices, spool=spool, **writing)
+        recorder = open_recorder(self.path, sinks, self._notices, **opening)
         if self._job.rank == 0:
             self._say_hello()
         return recorder
@@ -206,7 +206,8 @@ class Run:
             caption: What to show beside the sounds.
             example: The example's identity, the same in every epoch; numbered over all calls of
                 one step and tag, if there is none.
-            metrics: Numbers by name, shown beside the sounds.
+            metrics: Numbers by name, shown beside the sounds; or functions of prediction and
+                target, two `Audio` of one rate and length, computed behind the training thread.
             layout: `"channels_first"` or `"channels_last"`, where shapes alone do not say.
         """
         with self.take(step=step, epoch=epoch, tag=tag) as draft:
@@ -249,7 +250,7 @@ class Run:
             captions: What to show beside each example.
             examples: The identity of each example; numbered over all calls of one step and tag,
                 if there are none.
-            metrics: By name one number, or one for each example.
+            metrics: By name one number, one for each example, or a function as `log` takes it.
         """
         with self.take(step=step, epoch=epoch, tag=tag) as draft:
             draft.add_batch(

@@ -139,6 +139,10 @@ class Feed:
     def pass_on(self, take: Take) -> None:
         """Have a take passed on; this does not wait for it."""
         self._given += 1
+        prepare = getattr(self._sink, "prepare", None)
+        if prepare is not None:
+            with self._notices.guard(("sink", type(self._sink)), f"what goes with {take.name}"):
+                prepare(take)
         if self.on_callers_thread:
             self._left.put(take)
         else:

@@ -230,6 +230,7 @@ class Listener:
             monitor.run = Run(
                 self.run_dir,
                 sinks=opened,
+                spectrogram=self._spectrogram,
                 strict=monitor.notices.strict,
                 dry_run=dry_run,
             )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark import Audio, Clip, Level
-from earmark.clip import Take, finite_metrics, from_record, problems, to_record
+from earmark.clip import Take, from_record, problems, to_record
 from earmark.codec import Header
 from earmark.disk import json_line
 from earmark.errors import StorageError
@@ -141,13 +141,6 @@ def test_a_title_names_the_example(caption: str, title: str) -> None:
 def test_problems_are_those_a_listener_must_know(samples: list[float], wrong: str) -> None:
     """A usual level is no problem; silence, samples over full scale, and NaN are."""
     assert problems(Audio(samples, 16_000).level) == wrong
-
-
-def test_metrics_that_json_cannot_hold_become_a_note() -> None:
-    """NaN and infinite metrics are said in words, the others stay numbers."""
-    metrics = {"a": 1.5, "b": math.nan, "c": -math.inf}
-
-    assert finite_metrics(metrics) == ({"a": 1.5}, "b = nan, c = -inf")
 
 
 def test_a_take_says_its_step_and_epoch() -> None:

@@ -107,9 +107,9 @@ def test_resuming_gives_no_rank_the_examples_of_another(run: Run) -> None:
 def test_sinks_have_the_clips_of_rank_zero() -> None:
     """That is said where other ranks log as well, and only there."""
     with told("earmark: trackers get the clips of rank zero, where their loggers are: those of"):
-        member(0, 2, ranks="all").tell_of_sinks()
-    member(0, 2).tell_of_sinks()
-    member(0, 1, ranks="all").tell_of_sinks()
+        member(0, 2, ranks="all").tell_of_sinks(1)
+    member(0, 2).tell_of_sinks(1)
+    member(0, 1, ranks="all").tell_of_sinks(1)
 
 
 def test_identities_on_a_device_are_told_of(run: Run) -> None:

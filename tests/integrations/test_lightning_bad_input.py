@@ -103,9 +103,11 @@ def test_a_key_that_is_not_there(tmp_path: Path, role: str) -> None:
     messages, listener = returned(tmp_path, lambda made: {"prediction": made}, **{role: "sound"})
     lost = LOST if role == "prediction" else LOST_PREDICTION.replace("prediction", role)
     assert messages == [
-        f"{lost}expected the {role} under 'sound', found none in outputs with prediction: {TENSOR} "
-        f"and a batch with {BATCH}: write AudioMonitor({role}=...) with a key, a path such as "
-        f"'out.audio', an index, or a function of (outputs, batch){GOES_ON}"
+        (
+            f"{lost}expected the {role} under 'sound', found none in outputs with prediction: {TENSOR} "
+            f"and a batch with {BATCH}: write AudioMonitor({role}=...) with a key, a path such as "
+            f"'out.audio', an index, or a function of (outputs, batch){GOES_ON}"
+        )
     ]
     assert len(clips_in(listener.run_dir)) == (0 if role == "prediction" else 2 * 2)
 
@@ -322,8 +324,10 @@ def test_a_directory_that_cannot_be_written_is_an_error_before_the_first_step(
         (
             {"decode": 3},
             ArgumentTypeError,
-            "decode as a function of a batch, or the name of a submodule or method, got 3 (int): "
-            "pass decode=vocoder, or by role, decode={'prediction': vocoder, 'target': vocoder}",
+            (
+                "decode as a function of a batch, or the name of a submodule or method, got 3 (int): "
+                "pass decode=vocoder, or by role, decode={'prediction': vocoder, 'target': vocoder}"
+            ),
         ),
         (
             {"variants": {"cfg3": {"cfg": 3}}},
