@@ -96,15 +96,19 @@ def test_roles_of_different_sizes_are_not_put_together() -> None:
         (
             {"selectors": {"target": 2.5}},
             ArgumentTypeError,
-            "expected target as a key, a path such as 'out.audio', an index, or a function of "
-            "(outputs, batch), got 2.5",
+            (
+                "expected target as a key, a path such as 'out.audio', an index, or a function of "
+                "(outputs, batch), got 2.5"
+            ),
         ),
         ({"selectors": {"target": ""}}, ArgumentTypeError, "expected target as a key, a path such"),
         (
             {"lengths": 2.5},
             ArgumentTypeError,
-            "expected lengths as a key, a path such as 'out.audio', an index, or a function of "
-            "(outputs, batch), or with a hop (key, hop_length), got 2.5",
+            (
+                "expected lengths as a key, a path such as 'out.audio', an index, or a function of "
+                "(outputs, batch), or with a hop (key, hop_length), got 2.5"
+            ),
         ),
         ({"lengths": ("a", 0)}, ArgumentError, "expected hop_length as a positive integer"),
         ({"lengths": {"target": 2.5}}, ArgumentTypeError, "expected lengths['target'] as a key"),

@@ -35,14 +35,18 @@ def refused(error: type[EarmarkError], message: str) -> pytest.RaisesExc[Earmark
     [
         (
             None,
-            "expected a prediction in the outputs, found none in None: return {'prediction': "
-            "sound}, or pass predict= to make one of the batch",
+            (
+                "expected a prediction in the outputs, found none in None: return {'prediction': "
+                "sound}, or pass predict= to make one of the batch"
+            ),
         ),
         (
             {"loss": np.float32(0.25), "mel": np.zeros((2, 80, 200), np.float32)},
-            "expected a prediction in the outputs, found none in loss: float32 (), mel: float32 "
-            '(2, 80, 200): say where it is, such as AudioMonitor(prediction="mel"), with decode= if '
-            "that is no sound yet; or pass predict= to make one",
+            (
+                "expected a prediction in the outputs, found none in loss: float32 (), mel: float32 "
+                '(2, 80, 200): say where it is, such as AudioMonitor(prediction="mel"), with decode= if '
+                "that is no sound yet; or pass predict= to make one"
+            ),
         ),
     ],
     ids=["None", "dict"],
@@ -124,8 +128,10 @@ def test_strict_raises(run: Run) -> None:
         (
             {"examples": "utt-7"},
             ArgumentTypeError,
-            "expected examples as a list of identities or indices in the data set, such as "
-            "['utt-7', 'utt-8'] or [0, 12], got 'utt-7' (str): for how many, pass max_examples=8",
+            (
+                "expected examples as a list of identities or indices in the data set, such as "
+                "['utt-7', 'utt-8'] or [0, 12], got 'utt-7' (str): for how many, pass max_examples=8"
+            ),
         ),
         ({"examples": [1.5]}, ArgumentTypeError, "expected examples as a list of identities or"),
         (

@@ -103,9 +103,11 @@ def test_a_key_that_is_not_there(tmp_path: Path, role: str) -> None:
     messages, listener = returned(tmp_path, lambda made: {"prediction": made}, **{role: "sound"})
     lost = LOST if role == "prediction" else LOST_PREDICTION.replace("prediction", role)
     assert messages == [
-        f"{lost}expected the {role} under 'sound', found none in outputs with prediction: {TENSOR} "
-        f"and a batch with {BATCH}: write AudioMonitor({role}=...) with a key, a path such as "
-        f"'out.audio', an index, or a function of (outputs, batch){GOES_ON}"
+        (
+            f"{lost}expected the {role} under 'sound', found none in outputs with prediction: {TENSOR} "
+            f"and a batch with {BATCH}: write AudioMonitor({role}=...) with a key, a path such as "
+            f"'out.audio', an index, or a function of (outputs, batch){GOES_ON}"
+        )
     ]
     assert len(clips_in(listener.run_dir)) == (0 if role == "prediction" else 2 * 2)
 
@@ -189,6 +191,16 @@ def test_sounds_that_are_not_numbers_are_stored_and_told(tmp_path: Path) -> None
         assert (clip.level.num_nonfinite, clip.level.num_over) == (3, 2)
         assert clip.caption.startswith(f"words {clip.example} [peak +9.5 dBFS, 2 samples over")
         assert clip.audio.samples[:5, 0].tolist() == [0, 0, 0, 2, -3]
+
+
+def test_a_prediction_of_nothing_but_nan_is_stored_and_told(tmp_path: Path) -> None:
+    """It is silence, whose caption says why; its target is heard beside it."""
+    messages, listener = returned(tmp_path, lambda made: made * torch.nan, target="clean")
+    assert messages == []
+    clips = clips_in(listener.run_dir, role="prediction")
+    assert [clip.level.num_nonfinite for clip in clips] == [FRAMES] * 4
+    assert all("400 samples not finite" in clip.caption for clip in clips)
+    assert len(clips_in(listener.run_dir, role="target")) == 4
 
 
 def test_no_example_at_all(tmp_path: Path) -> None:
@@ -322,8 +334,10 @@ def test_a_directory_that_cannot_be_written_is_an_error_before_the_first_step(
         (
             {"decode": 3},
             ArgumentTypeError,
-            "decode as a function of a batch, or the name of a submodule or method, got 3 (int): "
-            "pass decode=vocoder, or by role, decode={'prediction': vocoder, 'target': vocoder}",
+            (
+                "decode as a function of a batch, or the name of a submodule or method, got 3 (int): "
+                "pass decode=vocoder, or by role, decode={'prediction': vocoder, 'target': vocoder}"
+            ),
         ),
         (
             {"variants": {"cfg3": {"cfg": 3}}},

@@ -22,6 +22,7 @@ import earmark
 import earmark_integrations
 from earmark import Take
 from earmark.check import check_run
+from earmark.store import RunStore
 from tests.integrations.lightning_models import (
     Denoiser,
     fit,
@@ -147,7 +148,7 @@ class Listed:
         """Nothing is pending."""
 
 
-def examples(run: earmark.store.RunStore, **filters: Any) -> list[tuple[int | None, str]]:
+def examples(run: RunStore, **filters: Any) -> list[tuple[int | None, str]]:
     """Epoch and example of each clip, older versions too, after a look at its sound."""
     clips = list(run.clips(all_versions=True, **filters))
     for clip in clips:

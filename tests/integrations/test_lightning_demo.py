@@ -44,14 +44,14 @@ class Speaker(Denoiser):
         self.asked.append(batch["text"])
         return torch.stack([speech(len(text)) for text in batch["text"]])
 
-    def forward(self, batch: Tensor | dict[str, Any]) -> Tensor:
+    def forward(self, noisy: Tensor | dict[str, Any]) -> Tensor:
         """What the other denoisers do, of a tensor or a batch."""
-        return super().forward(batch["noisy"] if isinstance(batch, dict) else batch)
+        return super().forward(noisy["noisy"] if isinstance(noisy, dict) else noisy)
 
 
 def places(listener: Any) -> list[tuple[int, int]]:
     """Epoch and step of every take."""
-    return sorted({(clip.epoch, clip.step) for clip in clips_in(listener.run_dir)})
+    return sorted({(clip.epoch or 0, clip.step) for clip in clips_in(listener.run_dir)})
 
 
 def test_prompts_are_heard_at_each_validation(tmp_path: Path) -> None:

@@ -186,7 +186,8 @@ def test_the_examples_that_are_asked_for_are_logged(
 
     class Module(Denoiser):
         def forward_of(self, batch: dict[str, Any]) -> Tensor:
-            return batch["clean"]
+            clean: Tensor = batch["clean"]
+            return clean
 
     listener = monitor(examples=chosen, target="clean", predict=predict)
     val = loader(10, batch=2, **({"id": column} if column else {}))

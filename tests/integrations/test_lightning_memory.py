@@ -47,7 +47,7 @@ class Watched(Denoiser):
     def vocode(self, sounds: Tensor) -> Tensor:
         """A decoder with a graph behind it, too."""
         with torch.enable_grad():
-            decoded = self(sounds)
+            decoded: Tensor = self(sounds)
         self.watch(sounds, decoded)
         return decoded
 

@@ -152,7 +152,8 @@ def test_inputs_and_targets_are_selected_likewise(tmp_path: Path) -> None:
 
     class Module(Denoiser):
         def training_step(self, batch: Any, index: int) -> Tensor:
-            return self(batch[0]).square().mean()
+            error: Tensor = self(batch[0]).square().mean()
+            return error
 
         def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> Any:
             return batch[1] / 2

@@ -197,8 +197,10 @@ def test_a_variant_that_raises_costs_itself_only(tmp_path: Path) -> None:
     assert messages == [
         "earmark: what predict makes of a batch as 'none' was not logged: RuntimeError: no steps"
         + GOES_ON,
-        "earmark: what predict makes of a batch as 'odd' was not logged: TypeError: Generative."
-        f"generate() got an unexpected keyword argument 'step'{GOES_ON}",
+        (
+            "earmark: what predict makes of a batch as 'odd' was not logged: TypeError: Generative."
+            f"generate() got an unexpected keyword argument 'step'{GOES_ON}"
+        ),
     ]
     assert numbers(clips_in(listener.run_dir), "role") == ["prediction.some"]
 
@@ -235,7 +237,8 @@ class Gain(nn.Module):
 
     def generate(self, batch: dict[str, Any]) -> Tensor:
         """The clean speech, as loud as the weights say."""
-        return self.gain * batch["clean"]
+        made: Tensor = self.gain * batch["clean"]
+        return made
 
 
 @pytest.mark.parametrize(
