@@ -50,29 +50,6 @@ def find_rate(owners: Mapping[str, Any]) -> int:
     )
 
 
-def found_rate(owners: Mapping[str, Any], given: int | Mapping[str, int] | None) -> int | None:
-    """Find the one sample rate that these objects carry, unless a user has said all there is.
-
-    Args:
-        owners: See `find_rate`.
-        given: The rate that the user has given, or that of some roles.
-
-    Returns:
-        The rate in Hz; `None` if one was given, or if those of some roles were and none is found.
-
-    Raises:
-        SampleRateError: If none was given, and `find_rate` finds none.
-    """
-    if isinstance(given, int):
-        return None
-    try:
-        return find_rate(owners)
-    except SampleRateError:
-        if given is None:
-            raise
-        return None
-
-
 def _places(name: str, owner: Any) -> Iterator[tuple[str, Any]]:
     configs = [(f"{name}.{key}", _get(owner, key)) for key in _CONFIGS]
     holders = [(name, owner), *((place, config) for place, config in configs if config is not None)]

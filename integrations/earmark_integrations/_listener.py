@@ -24,7 +24,7 @@ from earmark.metrics import check_metrics
 from earmark.monitor import Monitor
 from earmark.notices import Notices
 from earmark.ranks import Policy
-from earmark.rate_search import found_rate
+from earmark.rate_search import find_rate
 from earmark.run import Run
 from earmark.schedule import Schedule, chosen_schedule
 from earmark.selection import batch_size
@@ -217,7 +217,7 @@ class Listener:
         self.run_dir = place_of(self._given_run_dir or directory)
         monitor = self._monitor
         monitor.join(rank=rank, world_size=world_size)
-        monitor.found_rate = found_rate(owners, monitor.sample_rate)
+        monitor.found_rate = None if monitor.sample_rate else find_rate(owners)
         decode = {role: named_decode(module, of) for role, of in self._decode.items()}
         monitor.finder.decode = decode
         monitor.finder.found_stems = names_of_stems(module)

@@ -292,6 +292,15 @@ def test_a_selected_prediction_that_is_not_there_is_an_error() -> None:
         find_sounds({}, None, selectors={"prediction": lambda *_: None})
 
 
+def test_a_column_of_texts_is_one_line_of_what_there_is() -> None:
+    """However many there are, the message has room for the sounds."""
+    batch = {"text": ["words"] * 64, "speaker": ["a"] * 64, "mel": array(64, 80, 90)}
+    inside = "a batch with text: list of 64, speaker: list of 64, mel: float32 (64, 80, 90): write"
+    expected = "expected the prediction under 'wav', found none in outputs with nothing and"
+    with refused(ArgumentError, f"{expected} {inside}"):
+        find_sounds(None, batch, selectors={"prediction": "wav"})
+
+
 def test_another_selected_role_that_is_not_there_is_a_fault_of_that_role() -> None:
     """The prediction is logged, and what is missing is told."""
     found = find_sounds(array(2, 8000), None, selectors={"target": "clean", "aux": 3})

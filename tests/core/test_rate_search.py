@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from earmark.errors import SampleRateError
-from earmark.rate_search import RATE_KEYS, find_rate, found_rate
+from earmark.rate_search import RATE_KEYS, find_rate
 
 CONFIGS = ("hparams", "config", "cfg")
 SECTIONS = ("data", "audio", "model", "feature_extractor", "preprocessor")
@@ -34,17 +34,6 @@ def nested(path: tuple[str, ...], rate: Any, key: str = "sample_rate") -> Any:
 def test_a_rate_is_found_at_every_documented_place(path: tuple[str, ...]) -> None:
     """The owner, its configurations, and the sections of all of them."""
     assert find_rate({"module": nested(path, 22_050)}) == 22_050
-
-
-def test_a_rate_that_is_given_is_not_looked_for() -> None:
-    """Of roles that are not given, it is what is found, if anything is."""
-    carried = {"module": nested((), 22_050)}
-    assert found_rate(carried, None) == 22_050
-    assert found_rate(carried, 16_000) is None
-    assert found_rate(carried, {"input": 16_000}) == 22_050
-    assert found_rate({"module": None}, {"input": 16_000}) is None
-    with pytest.raises(SampleRateError, match="^expected a sample rate, found none: looked for"):
-        found_rate({"module": None}, None)
 
 
 @pytest.mark.parametrize("path", [(), ("hparams",), ("hparams", "audio")], ids=".".join)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 from earmark.errors import ArgumentError, ArgumentTypeError
-from earmark_integrations.demo import Noise, check_demo, demo_batches
+from earmark.ranks import Drawn
+from earmark_integrations.demo import Noise, check_demo, demo_batches, drawn_demo
 
 
 def test_noise_is_the_same_everywhere() -> None:
@@ -57,6 +58,18 @@ def test_a_loader_is_taken_as_it_is() -> None:
     check_demo(loader)
     for _ in range(2):
         assert [batch[0].tolist() for batch in demo_batches(loader)] == [[0, 1], [2, 3], [4]]
+
+
+def test_items_are_named_by_their_place() -> None:
+    """All ranks have the same ones, unless a loader shuffles them or shares them out."""
+    assert drawn_demo(["a", "b"], 1, 1) == Drawn(range(1, 2), in_order=True, is_alike=True)
+    data = TensorDataset(torch.arange(5.0))
+    plain, shuffled = DataLoader(data), DataLoader(data, shuffle=True)
+    assert drawn_demo(plain, 2, 3) == Drawn(range(2, 5), in_order=True, is_alike=True)
+    assert not drawn_demo(shuffled, 0, 5).in_order
+    shared = DataLoader(data, sampler=DistributedSampler(data, 2, 1, shuffle=False))
+    assert list(drawn_demo(shared, 0, 2).places) == [1, 3]
+    assert not drawn_demo(shared, 0, 2).is_alike
 
 
 @pytest.mark.parametrize("demo", [None, 3, "hello", {"a": 1}, iter([1]), torch.zeros(2, 3)])

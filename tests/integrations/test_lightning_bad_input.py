@@ -193,6 +193,16 @@ def test_sounds_that_are_not_numbers_are_stored_and_told(tmp_path: Path) -> None
         assert clip.audio.samples[:5, 0].tolist() == [0, 0, 0, 2, -3]
 
 
+def test_a_prediction_of_nothing_but_nan_is_stored_and_told(tmp_path: Path) -> None:
+    """It is silence, whose caption says why; its target is heard beside it."""
+    messages, listener = returned(tmp_path, lambda made: made * torch.nan, target="clean")
+    assert messages == []
+    clips = clips_in(listener.run_dir, role="prediction")
+    assert [clip.level.num_nonfinite for clip in clips] == [FRAMES] * 4
+    assert all("400 samples not finite" in clip.caption for clip in clips)
+    assert len(clips_in(listener.run_dir, role="target")) == 4
+
+
 def test_no_example_at_all(tmp_path: Path) -> None:
     """Batches of no items leave an empty run, whatever is done to them."""
     messages, listener = returned(tmp_path, lambda made: made[:0])

@@ -65,6 +65,13 @@ def test_captions_say_what_is_known(tmp_path: Path, template: Any, expected: lis
     assert captions(listener) == expected
 
 
+def test_a_field_that_is_missing_is_empty(tmp_path: Path) -> None:
+    """Batches need not all have what a template names, however it is formatted."""
+    listener = monitor(captions="{text} | {speaker.name} | {snr:.1f}", max_examples=1)
+    assert fit(tmp_path, listener) == []
+    assert numbers(clips_in(listener.run_dir), "caption") == ["words 0"]
+
+
 def test_other_columns_of_the_batch_can_be_named(tmp_path: Path) -> None:
     """A list of texts is a field, under its key."""
     listener = monitor(captions="{speaker}: {text}")

@@ -58,7 +58,7 @@ ARGUMENTS: dict[str, Any] = {
     "weights": "average",
     "decode": {"prediction": "halved"},
     "lengths": {"prediction": ["num_hops", 100], "input": ["num_hops", 100], "target": "num"},
-    "sample_rate": {"input": RATE, "prediction": 2 * RATE, "target": RATE},
+    "sample_rate": {"input": RATE, "prediction": 2 * RATE, "target": RATE, "residual": RATE},
     "captions": "{text} | epoch {epoch}",
     "spectrogram": False,
     "ranks": "shard",

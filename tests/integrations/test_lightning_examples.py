@@ -179,3 +179,46 @@ def test_a_repeated_item_is_logged_once(tmp_path: Path) -> None:
     assert fit(tmp_path, listener, val=val) == []
     clips = clips_in(listener.run_dir, all_versions=True)
     assert [clip.example for clip in clips] == ["utt-0", "utt-1", "utt-2"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "column", "names"),
+    [
+        ([1, 6], None, ["1", "6"]),
+        (["6", "1"], None, ["1", "6"]),
+        (["utt-3", "utt-8"], utterance, ["utt-3", "utt-8"]),
+        ([3, 8], utterance, ["3", "8"]),
+        ([103, 108], lambda index: 100 + index, ["103", "108"]),
+    ],
+    ids=["indices", "texts", "ids", "indices beside ids", "ids that are numbers"],
+)
+@pytest.mark.parametrize("predict", [None, "forward_of"])
+def test_the_examples_that_are_asked_for_are_logged(
+    tmp_path: Path, chosen: Any, column: Any, names: list[str], predict: str | None
+) -> None:
+    """By identity, or by index, whatever comes before them; no batch too many is predicted."""
+
+    class Module(Denoiser):
+        def forward_of(self, batch: dict[str, Any]) -> Tensor:
+            clean: Tensor = batch["clean"]
+            return clean
+
+    listener = monitor(examples=chosen, target="clean", predict=predict)
+    val = loader(10, batch=2, **({"id": column} if column else {}))
+    assert fit(tmp_path, listener, module=Module(), val=val, max_epochs=2) == []
+    for epoch in range(2):
+        assert examples(listener, epoch=epoch) == names
+    for clip in clips_in(listener.run_dir, role="target"):
+        index = int(clip.example.rpartition("-")[2]) % 100
+        np.testing.assert_array_equal(heard(clip), speech(index).numpy())
+
+
+def test_examples_that_are_not_there_are_told_once(tmp_path: Path) -> None:
+    """The others are logged; a loop outside of the training may well be of other data."""
+    listener = monitor(examples=["utt-1", "utt-77", "utt-78"])
+    (message,) = fit(tmp_path, listener, val=loader(id=utterance), max_epochs=2)
+    assert message == (
+        "earmark: expected the examples 'utt-77', 'utt-78', got none of them up to step 2: pass "
+        "identities as the batches hold them, or indices in the data set as integers"
+    )
+    assert examples(listener) == ["utt-1"]

@@ -167,7 +167,7 @@ def test_an_unknown_name_is_refused(keyword: str, of: str) -> None:
         ),
     ],
 )
-def test_arguments_of_another_kind_are_refused(given: dict[str, Any], message: str) -> None:
+def test_arguments_of_another_kind_are_refused(given: Any, message: str) -> None:
     """At once, in the constructor."""
     with pytest.raises(ArgumentTypeError, match=re.escape(message)):
-        Predictor(**{"predict": "forward"} | given)
+        Predictor(**({"predict": "forward"} | given))

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
 import earmark
+from earmark_integrations._trainer import run_directory
 from tests.integrations.lightning_models import (
     Denoiser,
     clips_in,
@@ -153,6 +154,23 @@ def test_a_validation_on_the_way_out_is_the_last(tmp_path: Path) -> None:
     listener = monitor(max_examples=1, every_n_epochs=1000)
     assert fit(tmp_path, listener, Stop(), max_epochs=10, train=loader(16)) == []
     assert [clip.epoch for clip in clips_in(listener.run_dir)] == [0, 1]
+
+
+def test_a_last_validation_that_nobody_foresees_is_not_added(tmp_path: Path) -> None:
+    """Early stopping decides after it, and by then it is over."""
+    stop = EarlyStopping("loss", patience=1, min_delta=1e9)
+    listener, validations = monitor(max_examples=1, every_n_epochs=1000), Validations()
+    logged = fit(tmp_path, listener, validations, stop, max_epochs=10, train=loader(16))
+    assert logged == []
+    assert len(validations.steps) == 2
+    assert [clip.epoch for clip in clips_in(listener.run_dir)] == [0]
+
+
+def test_a_url_is_joined_as_it_is() -> None:
+    """Checkpoints may be in a bucket, and the run is beside them."""
+    trainer = make_trainer(Path())
+    trainer._default_root_dir = "s3://bucket/jobs"
+    assert run_directory(trainer) == "s3://bucket/jobs/earmark"
 
 
 def test_the_run_is_beside_the_checkpoints(tmp_path: Path) -> None:
