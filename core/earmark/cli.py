@@ -3,6 +3,7 @@
 earmark ls [PATH]              the clips of a run, or the runs in a folder or at a URL
 earmark check RUN [--repair]   every file against its record
 earmark push [WHAT] [--to]     what did not get to an object store or a tracker yet
+earmark prune RUN --every N    a run thinned out
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from earmark.audio import Audio
 from earmark.check import check_run
 from earmark.clip import Clip
 from earmark.errors import EarmarkError
+from earmark.memory import MIB
 from earmark.names import RUN_FILE
+from earmark.prune import prune_run
 from earmark.push import push_run, push_sink, push_spool
 from earmark.repair import repair_run
 from earmark.spool import spool_directory
@@ -155,6 +158,22 @@ def push(what: str | None, to: str | None, target: str, *, only_list: bool) -> N
             f"expected a run on this machine to push to a URL, got {place!r}: copy it with the "
             "tools of its object store"
         )
+
+
+@cli.command()
+@click.argument("run", type=click.Path())
+@click.option("--every", type=int, required=True, help="Which steps to keep, such as 5.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+def prune(run: str, *, every: int, dry_run: bool) -> None:
+    """Keep the first, the last and every so manieth step of each tag of a RUN.
+
+    The other takes are removed, and inputs and targets that only they had. A run that is still
+    being written is left alone.
+    """
+    pruned = prune_run(run, every, dry_run=dry_run)
+    what = f"{_count(len(pruned.takes), 'take')}, {_count(len(pruned.references), 'reference')}"
+    done = "would remove" if dry_run else "removed"
+    click.echo(f"{run}: {done} {what}, {pruned.num_bytes / MIB:.1f} MiB")
 
 
 def _push_spool(place: Path | str | None, *, only_list: bool) -> None:

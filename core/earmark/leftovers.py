@@ -51,6 +51,8 @@ def is_gone(owner: Mapping[str, Any], trace: Path) -> bool:
         owner: Its `host` and `pid`, as far as they are known.
         trace: A file or folder that it changes while it is at work.
     """
+    if "closed_at" in owner:  # it said so itself
+        return True
     # On Windows, asking for a process would end it.
     if is_here(owner) and os.name != "nt":
         return not _is_running(owner["pid"], owner.get("started_at", math.inf))

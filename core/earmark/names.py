@@ -33,6 +33,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
 _HASHED = re.compile(r"[a-z0-9_-]+-[0-9a-f]{12}")  # what a name with a hash looks like
 _TAKE = re.compile(rf"([0-9]{{8,}})\.([{_ALPHABET}]+)\.([0-9]+)")
 _MAX_NAME = 60
+_MAX_ROLE = 100
 _PLAIN = re.compile(r"[^/\\:\0]+")
 
 
@@ -81,6 +82,15 @@ def safe_name(text: str) -> str:
     return f"{name}-{digest}" if name else f"x-{digest}"
 
 
+def safe_role(role: str) -> str:
+    """Make a name of any role that is safe as a part of a file name: that of a stem keeps its dot.
+
+    `prediction.vocals` stays what it is; no two roles share a name.
+    """
+    name = ".".join(map(safe_name, role.split(".")))
+    return name if len(name) <= _MAX_ROLE else safe_name(role)
+
+
 def reference_name(example: str, role: str, digest: str) -> str:
     """Name the folder of a sound that is stored once, by its content."""
-    return f"ref.{safe_name(example)}.{safe_name(role)}.{digest[:16]}"
+    return f"ref.{safe_name(example)}.{safe_role(role)}.{digest[:16]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from earmark.errors import EarmarkError, StorageError
 from earmark.notices import Notices
 from earmark.recorder import Recorder
+from earmark.run_size import RunSize
 from earmark.sink import Feed, Sink, name_of, open_sink
 from earmark.writer import Writer
 
@@ -22,6 +23,7 @@ def open_recorder(
     *,
     spool: str | os.PathLike[str] | None = None,
     spectrogram: bool = False,
+    max_mib: float | None = None,
     **writing: Any,
 ) -> Recorder:
     """Open a run for writing.
@@ -31,6 +33,7 @@ def open_recorder(
         sinks: What every take is passed on to.
         notices: Who is told of faults.
         spool: Where a run at a URL is written first; see `earmark.spool`.
+        max_mib: How large the run is meant to become; of one that is larger is told.
         spectrogram: Whether sinks show a picture of each sound beside it.
         **writing: What `Writer` is asked for.
 
@@ -43,12 +46,25 @@ def open_recorder(
         from earmark.illustrated import illustrated  # noqa: PLC0415
 
         opened = [(name, illustrated(name, sink, notices)) for name, sink in opened]
+    recorder = _opened(place, opened, notices, spool, writing)
+    if max_mib is not None:
+        recorder.also_pass_on_to(RunSize(place, max_mib, notices))
+    return recorder
+
+
+def _opened(
+    place: Path | str,
+    sinks: Sequence[tuple[str, Sink]],
+    notices: Notices,
+    spool: str | os.PathLike[str] | None,
+    writing: Mapping[str, Any],
+) -> Recorder:
     if not isinstance(place, Path):
         # Most runs are on this machine, and need nothing of what sends the others.
         from earmark.url_opening import open_at_url  # noqa: PLC0415
 
-        return open_at_url(place, opened, notices, spool, writing)
-    feeds = [Feed(sink, notices, name) for name, sink in opened]
+        return open_at_url(place, sinks, notices, spool, writing)
+    feeds = [Feed(sink, notices, name) for name, sink in sinks]
     try:
         return Recorder(partial(Writer, place, **writing), feeds, notices)
     except EarmarkError:

@@ -82,6 +82,10 @@ class Recorder:
     def _feeds_here(self) -> Sequence[Onward]:
         return self._feeds if self._pid == os.getpid() else ()
 
+    def also_pass_on_to(self, feed: Onward) -> None:
+        """Have later takes passed on to one more, before all others."""
+        self._feeds = [feed, *self._feeds]
+
     def submit(self, draft: Draft) -> None:
         """Have a draft published as one take. What cannot be recorded is dropped and told."""
         draft.memory.sent()

@@ -65,6 +65,8 @@ class Run:
             a sound that is larger is taken alone, a take that is larger is published in parts.
             When that is full, logging waits, and then drops what there is no room for.
         max_wait_seconds: How long logging waits for room in total, until room is made again.
+        max_run_mib: How large the run is meant to become, in MiB: of one that is larger is told,
+            and nothing is dropped.
         spectrogram: Whether trackers show a picture of each sound beside it, in absolute grey
             levels.
         spool: The directory in which a run at a URL is written before it is sent; that of the
@@ -106,6 +108,7 @@ class Run:
         dry_run: bool = False,
         max_pending_mib: float = 512,
         max_wait_seconds: float = 10,
+        max_run_mib: float | None = None,
         spectrogram: bool = False,
         spool: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -122,12 +125,17 @@ class Run:
         )
         self._job = this_job()
         self._recorder: Recorder | None = None
+        if max_run_mib is not None:
+            checked_positive("max_run_mib", max_run_mib)
         if self.enabled:
             self._recorder = self._open(
                 checked_sinks(sinks),
                 dry_run=dry_run,
                 spool=spool,
                 spectrogram=spectrogram,
+                max_mib=None
+                if max_run_mib is None
+                else checked_positive("max_run_mib", max_run_mib),
                 config=config,
                 bit_depth=bit_depth,
             )

@@ -54,6 +54,7 @@ from earmark.names import (
     new_writer_id,
     reference_name,
     safe_name,
+    safe_role,
 )
 from earmark.origin import BlocksOrigin, BytesOrigin, FileOrigin, RemoteOrigin, digest
 from earmark.records import read_records
@@ -61,7 +62,10 @@ from earmark.store import take_names
 from earmark.version import __version__
 
 STORED_ONCE = frozenset({"input", "target"})
-"""Roles whose sound seldom changes: stored once for each content, and linked to from takes."""
+"""Roles whose sound seldom changes: stored once for each content, and linked to from takes.
+
+Their stems, such as `target.vocals`, are stored once as well.
+"""
 
 
 class Writer:
@@ -156,10 +160,10 @@ class Writer:
         for clip in clips:
             if isinstance(clip.audio.origin, RemoteOrigin):
                 links.append(_link_to_url(clip))
-            elif clip.role in STORED_ONCE:
+            elif clip.role.partition(".")[0] in STORED_ONCE:
                 links.append(self._link_to_reference(clip))
             else:
-                stem = _free_stem(taken, f"{safe_name(clip.example)}.{safe_name(clip.role)}")
+                stem = _free_stem(taken, f"{safe_name(clip.example)}.{safe_role(clip.role)}")
                 stored.append(self._write_sound(folder, stem, clip))
         if links:
             write_durably(folder / LINKS, json_lines(links))
@@ -187,7 +191,7 @@ class Writer:
             shutil.rmtree(temporary, ignore_errors=True)
             try:
                 temporary.mkdir()
-                sound = self._write_sound(temporary, safe_name(clip.role), clip)
+                sound = self._write_sound(temporary, safe_role(clip.role), clip)
                 write_durably(temporary / METADATA, json_lines([sound]))
                 if publish_folder(temporary, final):
                     return sound

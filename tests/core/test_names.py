@@ -107,12 +107,34 @@ def test_no_two_writers_have_one_id_and_none_reads_as_a_word() -> None:
     assert all(len(name) == 8 and not set(name) & set("aeiouyl01") for name in ids)
 
 
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [
+        ("prediction", "prediction"),
+        ("prediction.vocals", "prediction.vocals"),
+        ("target.vocals.cfg-3", "target.vocals.cfg-3"),
+    ],
+)
+def test_roles_of_stems_are_readable(role: str, name: str) -> None:
+    """A dot parts a role from its stem or variant, in a file's name as well."""
+    assert safe_role(role) == name
+
+
+@given(TEXTS, TEXTS)
+def test_no_two_roles_share_a_name(role: str, other: str) -> None:
+    """However many dots they have, and however long they are."""
+    roles = [role, other, f"{role}.{other}", f"{role}-{other}", ".".join([role] * 40)]
+    names = {safe_role(each).lower() for each in roles}
+    assert len(names) == len(set(roles))
+    assert all(len(name) <= 100 for name in names)
+
+
 @given(TEXTS, TEXTS)
 def test_a_reference_is_named_by_its_example_role_and_content(name: str, role: str) -> None:
     """Its folder says whose sound it is, is never taken for a take, and fits any file system."""
     digest = hashlib.sha256(b"sound").hexdigest()
     folder = reference_name(name, role, digest)
 
-    assert folder.split(".") == ["ref", safe_name(name), safe_name(role), digest[:16]]
+    assert folder == f"ref.{safe_name(name)}.{safe_role(role)}.{digest[:16]}"
     assert TakeName.parse(folder) is None
     assert len(f".tmp-bcdfghjk.{folder}".encode()) <= 255

@@ -104,7 +104,8 @@ def test_a_key_that_is_not_there(tmp_path: Path, role: str) -> None:
     lost = LOST if role == "prediction" else LOST_PREDICTION.replace("prediction", role)
     assert messages == [
         (
-            f"{lost}expected the {role} under 'sound', found none in outputs with prediction: {TENSOR} "
+            f"{lost}expected the {role} under 'sound', found none in outputs with prediction: "
+            f"{TENSOR} "
             f"and a batch with {BATCH}: write AudioMonitor({role}=...) with a key, a path such as "
             f"'out.audio', an index, or a function of (outputs, batch){GOES_ON}"
         )
@@ -335,8 +336,8 @@ def test_a_directory_that_cannot_be_written_is_an_error_before_the_first_step(
             {"decode": 3},
             ArgumentTypeError,
             (
-                "decode as a function of a batch, or the name of a submodule or method, got 3 (int): "
-                "pass decode=vocoder, or by role, decode={'prediction': vocoder, 'target': vocoder}"
+                "decode as a function of a batch, or the name of a submodule or method, got 3 "
+                "(int): pass decode=vocoder, or by role, decode={'prediction': vocoder, 'target': vocoder}"
             ),
         ),
         (
