@@ -43,9 +43,9 @@ def refused(error: type[EarmarkError], message: str) -> pytest.RaisesExc[Earmark
         (
             {"loss": np.float32(0.25), "mel": np.zeros((2, 80, 200), np.float32)},
             (
-                "expected a prediction in the outputs, found none in loss: float32 (), mel: float32 "
-                '(2, 80, 200): say where it is, such as AudioMonitor(prediction="mel"), with decode= if '
-                "that is no sound yet; or pass predict= to make one"
+                "expected a prediction in the outputs, found none in loss: float32 (), mel: "
+                'float32 (2, 80, 200): say where it is, such as AudioMonitor(prediction="mel"), '
+                "with decode= if that is no sound yet; or pass predict= to make one"
             ),
         ),
     ],
@@ -130,7 +130,8 @@ def test_strict_raises(run: Run) -> None:
             ArgumentTypeError,
             (
                 "expected examples as a list of identities or indices in the data set, such as "
-                "['utt-7', 'utt-8'] or [0, 12], got 'utt-7' (str): for how many, pass max_examples=8"
+                "['utt-7', 'utt-8'] or [0, 12], got 'utt-7' (str): for how many, pass "
+                "max_examples=8"
             ),
         ),
         ({"examples": [1.5]}, ArgumentTypeError, "expected examples as a list of identities or"),
