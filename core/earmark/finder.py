@@ -11,10 +11,11 @@ from earmark.outputs import Found, find_sounds
 from earmark.roles import of_role
 from earmark.rows import rows
 from earmark.selector import LengthsSelector, Selector, check_selector, split_lengths
+from earmark.sounds import is_array
 from earmark.stems import checked_stems
 
 Decode: TypeAlias = Callable[[Any], Any]
-"""From a batch of what a model returned to a batch of sounds."""
+"""From a batch of what a model returned to a batch of sounds, or to what holds one."""
 
 Transform: TypeAlias = Callable[[Any, str], Any]
 """From a batch of sounds and their role to what is heard of them."""
@@ -133,8 +134,15 @@ class Finder:
         heard = rows(sounds, picked)
         decode = of_role(self.decode, role)
         if decode is not None:
-            heard = decode(heard)
+            heard = _sounds_of(decode(heard))
         return heard if self.transform is None else self.transform(heard, role)
+
+
+def _sounds_of(decoded: Any) -> Any:
+    """The sounds in what a decoder returned, which may be a container, as a model's outputs are."""
+    if is_array(decoded) or isinstance(decoded, list | tuple):
+        return decoded
+    return find_sounds(decoded, None).sounds.get("prediction", decoded)
 
 
 def _parts(found: Found) -> tuple[dict[str, Any], ...]:

@@ -42,7 +42,7 @@ from earmark_integrations._arguments import (
 )
 from earmark_integrations._inference import inference
 from earmark_integrations._loaders import Place
-from earmark_integrations._predictor import Predict, Weights
+from earmark_integrations._predictor import Predict, Predictor, Weights
 from earmark_integrations.demo import demo_batches, drawn_demo
 from earmark_integrations.metrics import TensorMetric
 
@@ -66,7 +66,8 @@ class Listener:
             validations.
         schedule: Any other schedule, instead.
         max_examples: How many examples of each validation loader; the same ones every time.
-        examples: Which ones, instead: their identities, or their indices in the data set.
+        examples: Which ones, instead: their identities, as batches hold them under `id`, or, as
+            integers, their indices in the data set.
         input: Where the input is: a key, a path such as `"out.audio"`, an index (of the batch), or
             a function of `(outputs, batch)`; looked for, if not given.
         target: Where the target is, likewise.
@@ -80,7 +81,8 @@ class Listener:
             or `earmark_integrations.demo.Noise`.
         decode: What turns the prediction into sound, for the chosen examples only: a vocoder, a
             codec's decoder, an inverse STFT; a function of a batch, or the name of a submodule or
-            method; or that by role.
+            method; or that by role. It runs on the ranks that log, and only there: what waits for
+            other ranks belongs into `predict`.
         lengths: Where the lengths of padded sounds are: a selector as above, `(selector,
             hop_length)` for lengths in frames; or that by role.
         sample_rate: In Hz, or by role; else it is looked for in the module and its configuration.
@@ -266,17 +268,25 @@ class Listener:
         if predictor is not None:
             if not monitor.predicts(tag, batch, num_before=place.before, is_shared=place.is_shared):
                 return
-            outputs = Variants()
-            for name in predictor.names:
-                of = f" as {name!r}" if name else ""
-                with monitor.notices.guard(("predict", name), f"what predict makes of a batch{of}"):
-                    outputs[name] = predictor(module, batch, forward_context(), name)
-            if not outputs:
-                return
-        if monitor.wants(tag):
+            outputs = self._variants(predictor, module, batch, forward_context)
+        if (predictor is None or outputs) and monitor.wants(tag):
             runs_models = monitor.finder.runs_models
             context = inference(module, forward_context()) if runs_models else nullcontext()
             monitor.add(tag, outputs, batch, place.drawn, context)
+
+    def _variants(
+        self,
+        predictor: Predictor,
+        module: nn.Module,
+        batch: Any,
+        forward_context: Callable[[], AbstractContextManager[Any]],
+    ) -> Variants:
+        made = Variants()
+        for name in predictor.names:
+            of = f" as {name!r}" if name else ""
+            with self.notices.guard(("predict", name), f"what predict makes of a batch{of}"):
+                made[name] = predictor(module, batch, forward_context(), name)
+        return made
 
     def _play(
         self,
@@ -298,11 +308,11 @@ class Listener:
         start = 0
         with self.notices.guard("demo", "the demo set"):
             for value in demo_batches(self._demo):
-                if start >= self._monitor.reach(is_shared=False):
-                    return
                 place = Place(partial(drawn_demo, self._demo, start), start)
                 self._hear(module, tag, to_device(value), place, None, forward_context)
                 start += batch_size(value)
+                if start >= self._monitor.reach(is_shared=False):
+                    return
 
     def _tag_of(self, kind: str, loader: str = "") -> str:
         """What to call the clips of a loop.

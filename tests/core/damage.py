@@ -87,9 +87,12 @@ class Written:
         """Every sound file and its bytes."""
         return {name: data for name, data in self.files().items() if name.endswith(".flac")}
 
-    def hand_over_to(self, host: str) -> None:
-        """Have the run written on another machine."""
-        edit_json(self.description, lambda record: record | {"host": host})
+    def hand_over_to(self, **owner: Any) -> None:
+        """Have the run written by somebody else, who has not said that it is closed."""
+        edit_json(
+            self.description,
+            lambda record: {k: v for k, v in record.items() if k != "closed_at"} | owner,
+        )
 
 
 def write_run(path: Path) -> None:

@@ -40,6 +40,19 @@ def test_only_chosen_examples_are_decoded_and_transformed() -> None:
     np.testing.assert_array_equal(heard["target"], SOUNDS[[1, 3]] / 2)
 
 
+def test_a_decoder_may_return_outputs_of_its_own() -> None:
+    """Codecs of Hugging Face and autoencoders of diffusers do: the sound in them is found."""
+    finder = Finder(decode={"prediction": lambda codes: {"loss": 0.5, "audio_values": codes / 2}})
+    found = finder.find({"prediction": SOUNDS}, None)
+    heard = finder.heard("prediction", found.sounds["prediction"], [1])
+    np.testing.assert_array_equal(heard, SOUNDS[[1]] / 2)
+    silent = Finder(decode={"prediction": lambda codes: {"loss": 0.5}})
+    with pytest.raises(
+        ArgumentError, match=r"^expected a prediction in the outputs, found none in"
+    ):
+        silent.heard("prediction", SOUNDS, [1])
+
+
 def test_variants_are_heard_side_by_side() -> None:
     """Each has a role of its own; input and target are there once, from the first."""
     returned = {

@@ -43,16 +43,25 @@ def test_leftovers_of_a_process_that_runs(run: Written) -> None:
 def test_leftovers_of_somebody_elses_process(run: Written) -> None:
     """A process that may not be asked is there all the same."""
     first_process = 1
-    edit_json(run.description, lambda record: record | {"pid": first_process})
+    run.hand_over_to(pid=first_process)
     left_over(run, f"00000030.{run.writer}.3")
 
     assert said(run) == []
     assert repair_run(run.path) == []
 
 
+def test_leftovers_of_a_writer_that_has_said_so(run: Written) -> None:
+    """Who has closed the run has ended with it, though its process goes on."""
+    edit_json(run.description, lambda record: record | {"pid": os.getpid()})
+    folder = left_over(run, f"00000030.{run.writer}.3")
+
+    repair_run(run.path)
+    assert not folder.exists()
+
+
 def test_leftovers_of_another_machine(run: Written) -> None:
     """A writer on another machine is taken for gone when nothing has changed for an hour."""
-    run.hand_over_to("elsewhere")
+    run.hand_over_to(host="elsewhere")
     folder = left_over(run, f"00000030.{run.writer}.3")
 
     age(folder)

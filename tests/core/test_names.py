@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from earmark.names import TakeName, new_writer_id, reference_name, safe_name
+from earmark.names import TakeName, new_writer_id, reference_name, safe_name, safe_role
 
 TEXTS = st.text(st.characters(), max_size=80)  # lone surrogates too: a path may hold them
 WINDOWS_RESERVED = ["con", "prn", "aux", "nul", "com1", "com9", "lpt1", "LPT9", "Con"]

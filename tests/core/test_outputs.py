@@ -296,7 +296,7 @@ def test_a_column_of_texts_is_one_line_of_what_there_is() -> None:
     """However many there are, the message has room for the sounds."""
     batch = {"text": ["words"] * 64, "speaker": ["a"] * 64, "mel": array(64, 80, 90)}
     inside = "a batch with text: list of 64, speaker: list of 64, mel: float32 (64, 80, 90): write"
-    expected = "expected the prediction under 'wav', found none in outputs with nothing and"
+    expected = "expected the prediction under 'wav', found none in outputs with None and"
     with refused(ArgumentError, f"{expected} {inside}"):
         find_sounds(None, batch, selectors={"prediction": "wav"})
 

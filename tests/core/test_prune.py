@@ -112,8 +112,8 @@ sys.stdin.read()
             "memory://prune/run",
             5,
             (
-                "expected a run on this machine to prune, got 'memory://prune/run': prune a copy, and "
-                "put it in its place with the tools of its object store"
+                "expected a run on this machine to prune, got 'memory://prune/run': prune a copy, "
+                "and put it in its place with the tools of its object store"
             ),
         ),
     ],

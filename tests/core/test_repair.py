@@ -136,7 +136,7 @@ def test_a_take_that_is_about_to_be_noted(tmp_path: Path) -> None:
 
 def test_the_index_of_another_machine(run: Written) -> None:
     """The index of a writer on another machine is left alone until nothing changed for an hour."""
-    run.hand_over_to("elsewhere")
+    run.hand_over_to(host="elsewhere")
     truncate(run.index, 10)
 
     assert said(run)[0].endswith(WAIT)

@@ -105,8 +105,8 @@ def test_a_key_that_is_not_there(tmp_path: Path, role: str) -> None:
     assert messages == [
         (
             f"{lost}expected the {role} under 'sound', found none in outputs with prediction: "
-            f"{TENSOR} "
-            f"and a batch with {BATCH}: write AudioMonitor({role}=...) with a key, a path such as "
+            f"{TENSOR} and a batch with {BATCH}: write AudioMonitor({role}=...) with a key, a path "
+            "such as "
             f"'out.audio', an index, or a function of (outputs, batch){GOES_ON}"
         )
     ]
@@ -200,7 +200,7 @@ def test_a_prediction_of_nothing_but_nan_is_stored_and_told(tmp_path: Path) -> N
     assert messages == []
     clips = clips_in(listener.run_dir, role="prediction")
     assert [clip.level.num_nonfinite for clip in clips] == [FRAMES] * 4
-    assert all("400 samples not finite" in clip.caption for clip in clips)
+    assert all("400 non-finite samples stored as 0" in clip.caption for clip in clips)
     assert len(clips_in(listener.run_dir, role="target")) == 4
 
 
@@ -337,7 +337,8 @@ def test_a_directory_that_cannot_be_written_is_an_error_before_the_first_step(
             ArgumentTypeError,
             (
                 "decode as a function of a batch, or the name of a submodule or method, got 3 "
-                "(int): pass decode=vocoder, or by role, decode={'prediction': vocoder, 'target': vocoder}"
+                "(int): pass decode=vocoder, or by role, decode={'prediction': vocoder, "
+                "'target': vocoder}"
             ),
         ),
         (
