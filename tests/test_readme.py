@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 import earmark
 from earmark.cli import cli
 from earmark_integrations.lightning import AudioMonitor
+from tests.core.object_store import ObjectStore, object_store
 from tests.integrations.lightning_models import told
 
 README = Path(__file__).parents[1] / "README.md"
@@ -78,15 +80,22 @@ def fixture_names() -> dict[str, Any]:
     }
 
 
-def test_every_python_snippet_runs(
-    names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The snippets train a model, log clips, read them back, and leave the runs they speak of."""
+@pytest.fixture(name="_store")
+def fixture_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[ObjectStore]:
+    """The bucket that the README speaks of, and a spool."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EARMARK_SPOOL", str(tmp_path / "spool"))
+    with object_store() as store:
+        yield store
 
+
+@pytest.mark.usefixtures("_store")
+def test_every_python_snippet_runs(names: dict[str, Any]) -> None:
+    """The snippets train a model, log clips, read them back, and leave the runs they speak of."""
     with told() as messages:
         for code in PYTHON:
             exec(compile(code, str(README), "exec"), names)  # noqa: S102 - the README is ours
+        names["run"].close()
 
     assert messages == []
     monitored = earmark.open_run(names["monitor"].run_dir)
@@ -99,17 +108,21 @@ def test_every_python_snippet_runs(
     assert [audio.duration_seconds for audio in widened.values()] == [0.75, 0.75]
 
 
-def test_every_command_of_ours_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commands that the README names list and check the run that it speaks of."""
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("_store")
+def test_every_command_of_ours_runs() -> None:
+    """The commands that the README names do what it says to the run that it speaks of."""
     with earmark.Run("runs/vocoder") as run:
-        run.log({"prediction": torch.ones(800) / 8}, step=1, sample_rate=16_000, caption="hello")
-    ours = [shlex.split(line, comments=True)[1:] for line in COMMANDS if line.startswith("earmark")]
+        sound = {"prediction": torch.ones(800) / 8}
+        for step in range(12):
+            run.log(sound, step=step, sample_rate=16_000, caption="hello", example="utt")
+    lines = [line for line in COMMANDS if line.startswith("earmark")]
+    done = {line: CliRunner().invoke(cli, shlex.split(line, comments=True)[1:]) for line in lines}
 
-    listed, checked = (CliRunner().invoke(cli, command) for command in ours)
-
-    assert (listed.exit_code, checked.exit_code) == (0, 0)
-    assert "hello" in listed.output
+    assert {line: result.exit_code for line, result in done.items()} == dict.fromkeys(lines, 0)
+    assert "hello" in done[lines[0]].output
+    assert [clip.step for clip in earmark.open_run("runs/vocoder").clips()] == [0, 10, 11]
+    assert len(list(earmark.open_run("s3://bucket/vocoder").clips())) == 3
+    assert list(Path("logs/vocoder").glob("events.*"))
 
 
 def test_the_first_screen_says_what_it_is_and_shows_it() -> None:
