@@ -31,7 +31,7 @@ from earmark.schedule import Schedule, chosen_schedule
 from earmark.selection import batch_size
 from earmark.selector import LengthsSelector, Selector
 from earmark.sink import Sink
-from earmark_integrations._inference import inference
+from earmark_integrations._inference import inference, own_random_numbers
 from earmark_integrations._loaders import Place
 from earmark_integrations._predictor import Predict, Predictor, Weights
 from earmark_integrations.demo import check_demo, demo_batches
@@ -108,6 +108,9 @@ class Listener:
         StorageError: At the start, if the run's directory cannot be written.
     """
 
+    _predict_by_default: Predict | None = None
+    """What makes the sounds where the framework does not show what a step returned."""
+
     def __init__(
         self,
         *,
@@ -158,7 +161,8 @@ class Listener:
             sample_rate=sample_rate,
             ranks=ranks,
         )
-        self._predictor = _predictor(predict, demo, variants, weights)
+        run = self._predict_by_default if predict is None else predict
+        self._predictor = _predictor(run, demo, variants, weights)
         _check("run_dir", run_dir, "a path", str, os.PathLike)
         _check("sinks", sinks, "a list of names, such as ['wandb'], or of sinks", list, tuple)
         _check("tag", tag, "text, such as 'val'", str)
@@ -268,7 +272,8 @@ class Listener:
     ) -> None:
         """Go through the demo set: on all ranks alike, as models may hold collectives."""
         start = 0
-        with self.notices.guard("demo", "the demo set"):
+        # A loader draws a random number each time that it begins.
+        with self.notices.guard("demo", "the demo set"), own_random_numbers():
             for value in demo_batches(self._demo):
                 if start >= self._monitor.reach(is_shared=False):
                     return
