@@ -92,9 +92,11 @@ def _active() -> None:
 
 def _writer_beside(args: Any, writers: ExitStack) -> SummaryWriter | None:
     """A writer into the folder that the trainer's own writes to, which no callback is shown."""
-    root = os.environ.get("TENSORBOARD_LOGGING_DIR") or Path(args.output_dir, "runs")
+    # Evaluated without training, the trainer writes to TensorBoard's usual folder.
+    roots = [os.environ.get("TENSORBOARD_LOGGING_DIR"), Path(args.output_dir, "runs"), "runs"]
     own = f"events.out.tfevents.*.{socket.gethostname()}.{os.getpid()}.*"
-    files = sorted(Path(root).expanduser().rglob(own), key=lambda file: file.stat().st_mtime_ns)
+    found = (file for root in roots if root for file in Path(root).expanduser().rglob(own))
+    files = sorted(found, key=lambda file: file.stat().st_mtime_ns)
     if not files:
         return None
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  # needs tensorboard

@@ -20,6 +20,7 @@ class LoopListener(Listener):
     """Listens to loaders, each in a round of its own, and to the demo set."""
 
     _granted: tuple[int | None, int] | None = None
+    _tags: frozenset[str] = frozenset()
 
     def state_dict(self) -> dict[str, Any]:
         """The chosen examples, and where the last take was logged; for a checkpoint."""
@@ -33,18 +34,33 @@ class LoopListener(Listener):
     def _is_on(self) -> bool:
         return self._enabled and is_enabled()
 
+    def _restart(self) -> None:
+        """Begin a training anew."""
+        self._monitor.restart()
+        self._granted = None
+
     def _begin(
-        self, *, epoch: Any, step: Any = None, final: bool = False, forced: bool = False
+        self, tag: str, *, epoch: Any, step: Any = None, final: bool = False, forced: bool = False
     ) -> None:
+        """Begin a round, if it is due.
+
+        Args:
+            tag: What the clips are called.
+            epoch: Counted from 0.
+            step: Where the scalars logged beside it land; the epoch, if none is given.
+            final: Whether this is known to be the last round of the training.
+            forced: Whether to log it whatever the schedule says, unless it was logged already.
+        """
         if not self._is_on:
             return
         with self.notices.guard("begin", "a loop"):
             place, passed = checked_place(step, epoch)
-            # One validation may go over several loaders, each of them in a round of its own.
-            again = self._demo is None and (passed, place) == self._granted
-            self._monitor.begin(epoch=passed, step=place, final=final, forced=forced or again)
+            # A validation that is due may go over several loaders, each in a round of its own.
+            tags = self._tags if (passed, place) == self._granted else frozenset()
+            forced = (forced or bool(tags)) and tag not in tags
+            self._monitor.begin(epoch=passed, step=place, final=final, forced=forced)
             if self._monitor.active:
-                self._granted = passed, place
+                self._granted, self._tags = (passed, place), tags | {tag}
 
     def _cancel(self) -> None:
         self._monitor.cancel()
@@ -58,12 +74,13 @@ class LoopListener(Listener):
     ) -> None:
         """Publish the round, which is of the demo set if there is one."""
         if self._demo is not None and self._monitor.active:
-            tag = self._given_tag or "demo"
-            self._play(module, tag, partial(moved, device=device), forward_context)
+            self._play(module, self._tag(), partial(moved, device=device), forward_context)
         self._monitor.end()
 
-    def _tag(self, kind: str, usual: str) -> str:
-        """What to call the clips of a loader: one of the usual kind has the name that was given."""
+    def _tag(self, kind: str = "val", usual: str = "val") -> str:
+        """What to call a round: one of the usual kind has the name that was given."""
+        if self._demo is not None:
+            return self._given_tag or "demo"
         if self._given_tag is None:
             return kind
         return self._given_tag if kind == usual else f"{self._given_tag}/{kind}"

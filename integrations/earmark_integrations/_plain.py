@@ -77,8 +77,8 @@ class PlainLoop(LoopListener):
             final: Whether this is known to be the last validation, which is logged in any case.
         """
         self._progress, self._loader, self._seen = Progress(), loader, 0
-        self._round = self._tag(tag, "val")
-        self._begin(epoch=epoch, step=step, final=final)
+        self._round = self._tag(tag)
+        self._begin(self._round, epoch=epoch, step=step, final=final)
         try:
             yield
         except BaseException:
@@ -115,7 +115,7 @@ class PlainLoop(LoopListener):
                 "step", "step() listens to a demo set, and there is none: pass AudioMonitor(demo=)"
             )
             return
-        self._begin(epoch=epoch, step=step, final=final)
+        self._begin(self._tag(), epoch=epoch, step=step, final=final)
         self._end(self._model, device_of(self._model), self._context)
 
     def close(self) -> None:

@@ -73,7 +73,7 @@ class AudioMonitor(LoopListener):
             raise ArgumentError(
                 "expected run_dir as the directory to write, got none: pass run_dir='runs/vocoder'"
             )
-        one = _Round(trainer, unwrapped(model), self._tag(tag, "val"))
+        one = _Round(trainer, unwrapped(model), self._tag(tag))
         evaluator.add_event_handler(Events.STARTED, self._on_started, one)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._on_batch, one)
         evaluator.add_event_handler(Events.COMPLETED, self._on_completed, one)
@@ -89,7 +89,7 @@ class AudioMonitor(LoopListener):
 
     def _on_training(self, trainer: Engine, one: _Round) -> None:
         if trainer.state.iteration == 0:
-            self._monitor.restart()
+            self._restart()
         self._open_for(one)
         self._trains = True
 
@@ -103,7 +103,7 @@ class AudioMonitor(LoopListener):
             self._open_for(one)
         self._monitor.cancel()
         if not (self._trains and self._listens_by_steps):
-            self._begin_at(one.trainer, forced=not self._trains)
+            self._begin_at(one, forced=not self._trains)
 
     def _on_batch(self, evaluator: Engine, one: _Round) -> None:
         if self._demo is not None or not self._monitor.active:
@@ -120,14 +120,15 @@ class AudioMonitor(LoopListener):
             self._close()
 
     def _on_step(self, trainer: Engine, one: _Round) -> None:
-        self._begin_at(trainer)
+        self._begin_at(one)
         self._end(one.module, device_of(one.module))
 
-    def _begin_at(self, trainer: Engine, *, forced: bool = False) -> None:
-        state = trainer.state
+    def _begin_at(self, one: _Round, *, forced: bool = False) -> None:
+        state = one.trainer.state
         length = (state.max_epochs or 0) * (state.epoch_length or 0)
         last = getattr(state, "max_iters", None) or length
         self._begin(
+            one.tag,
             epoch=max(0, state.epoch - 1),
             step=state.iteration,
             final=0 < last <= state.iteration,

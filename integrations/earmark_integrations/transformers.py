@@ -59,7 +59,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
             return
         kept = state.stateful_callbacks.get(self._key)
         if state.global_step == 0:
-            self._monitor.restart()
+            self._restart()
         elif kept is not None:
             self._monitor.restore(kept)
         self._start(args, given)
@@ -124,22 +124,24 @@ class AudioMonitor(LoopListener, TrainerCallback):
     def _listen(
         self, args: Any, state: Any, control: Any, given: Mapping[str, Any], *, forced: bool = False
     ) -> None:
-        step = state.global_step
+        step, tag = (
+            state.global_step,
+            self._tag(name_of_scalars(given.get("metrics") or {}), "eval"),
+        )
         final = control.should_training_stop or 0 < state.max_steps <= step
-        self._begin(epoch=int(state.epoch or 0), step=step, final=final, forced=forced)
+        self._begin(tag, epoch=int(state.epoch or 0), step=step, final=final, forced=forced)
         if not self._monitor.active:
             return
         with self.notices.guard("evaluation", f"the evaluation at step {step}"):
             context = partial(autocast, args)
             if self._demo is None:
-                self._hear_evaluation(args, given, context)
+                self._hear_evaluation(tag, args, given, context)
             self._end(given["model"], args.device, context)
             if "wandb" in (self._sinks or args.report_to):
                 commit_row(step)
         state.stateful_callbacks[self._key] = self.state_dict()
 
-    def _hear_evaluation(self, args: Any, given: Mapping[str, Any], context: Any) -> None:
-        tag = self._tag(name_of_scalars(given.get("metrics") or {}), "eval")
+    def _hear_evaluation(self, tag: str, args: Any, given: Mapping[str, Any], context: Any) -> None:
         with self.notices.guard("batch", "a batch"), own_random_numbers():
             for batch, place in batches_of(given["eval_dataloader"]):
                 if not self._monitor.goes_on(tag, place.before, is_shared=place.is_shared):
