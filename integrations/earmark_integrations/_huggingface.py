@@ -66,10 +66,10 @@ def autocast(args: Any) -> AbstractContextManager[Any]:
     return nullcontext() if dtype is None else torch.autocast(args.device.type, dtype)
 
 
-def name_of_scalars(metrics: Mapping[str, Any]) -> str:
+def name_of_scalars(metrics: Mapping[str, Any] | None) -> str:
     """What an evaluation's scalars are called: `"eval"`, or `"eval/<name of the data set>"`."""
     ends = ("_runtime", "_loss")
-    names = [key.removesuffix(end) for end in ends for key in metrics if key.endswith(end)]
+    names = [key.removesuffix(end) for end in ends for key in metrics or () if key.endswith(end)]
     return names[0].replace("eval_", "eval/", 1) if names else "eval"
 
 
@@ -92,8 +92,9 @@ def _active() -> None:
 
 def _writer_beside(args: Any, writers: ExitStack) -> SummaryWriter | None:
     """A writer into the folder that the trainer's own writes to, which no callback is shown."""
+    given = os.environ.get("TENSORBOARD_LOGGING_DIR") or getattr(args, "logging_dir", None)
     # Evaluated without training, the trainer writes to TensorBoard's usual folder.
-    roots = [os.environ.get("TENSORBOARD_LOGGING_DIR"), Path(args.output_dir, "runs"), "runs"]
+    roots = [given, Path(args.output_dir, "runs"), "runs"]
     own = f"events.out.tfevents.*.{socket.gethostname()}.{os.getpid()}.*"
     found = (file for root in roots if root for file in Path(root).expanduser().rglob(own))
     files = sorted(found, key=lambda file: file.stat().st_mtime_ns)

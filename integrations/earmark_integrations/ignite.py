@@ -18,10 +18,9 @@ __all__ = ["AudioMonitor"]
 class AudioMonitor(LoopListener):
     """Logs the same few clips of each evaluation that is due, with captions.
 
-    The keywords are those of `earmark_integrations.lightning.AudioMonitor`, and mean the same;
-    `run_dir` says where to write, and `sinks` are none unless they are given. The step of a clip is
-    the trainer's iteration, and epochs count from 0. In ignite's `Checkpoint` it is one more
-    object to save.
+    The keywords are those of `earmark_integrations.lightning.AudioMonitor`; `run_dir` says where
+    to write, and `sinks` are none unless they are given. The step of a clip is the trainer's
+    iteration, and epochs count from 0. In ignite's `Checkpoint` it is one more object to save.
 
     Example:
         >>> import tempfile, torch
@@ -125,15 +124,9 @@ class AudioMonitor(LoopListener):
 
     def _begin_at(self, one: _Round, *, forced: bool = False) -> None:
         state = one.trainer.state
-        length = (state.max_epochs or 0) * (state.epoch_length or 0)
-        last = getattr(state, "max_iters", None) or length
-        self._begin(
-            one.tag,
-            epoch=max(0, state.epoch - 1),
-            step=state.iteration,
-            final=0 < last <= state.iteration,
-            forced=forced,
-        )
+        last = (state.max_epochs or 0) * (state.epoch_length or 0)
+        epoch, step = max(0, state.epoch - 1), state.iteration
+        self._begin(one.tag, epoch=epoch, step=step, final=0 < last <= step, forced=forced)
 
     def _open_for(self, one: _Round) -> None:
         self._open(

@@ -25,20 +25,21 @@ from earmark_integrations._trackers import open_trackers
 
 __all__ = ["AudioMonitor"]
 
+_OWNERS = ("model", "processing_class")  # of a sample rate
+
 
 class AudioMonitor(LoopListener, TrainerCallback):
     """Logs the same few clips of each evaluation that is due, with captions.
 
-    The `Trainer` shows no callback what the model puts out in an evaluation. So after it, the
-    model runs again: `predict`, or without it the model itself, on the first batches of the
-    evaluation's data, or on `demo`. The keywords are those of
-    `earmark_integrations.lightning.AudioMonitor`, and mean the same; besides:
+    The `Trainer` shows no callback what an evaluation puts out. So after it, the model runs again:
+    `predict`, or without it the model itself, on the first batches of the evaluation's data, or on
+    `demo`. The keywords are those of `earmark_integrations.lightning.AudioMonitor`; besides:
 
     - With `demo`, evaluations are not needed: `every_n_steps` listens at those steps, and without
       any evaluation each epoch ends with it. Columns that the model does not take, such as a
       text, are for the captions. (Of the evaluation's data the `Trainer` removes them, unless
       `remove_unused_columns=False`.)
-    - The step is the trainer's global step, as that of the scalars; the epoch is how many are done.
+    - The step is the global step, as that of the scalars; the epoch is how many are done.
     - The run is in `earmark` under `output_dir`, and takes go to those trackers of `report_to` that
       hold sound. Clips are called as the scalars: `eval`, or `eval/<name>` where there are several
       data sets.
@@ -83,12 +84,12 @@ class AudioMonitor(LoopListener, TrainerCallback):
             self._listen(args, state, control, given)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Listen to the demo set, if there are no evaluations to listen at."""
+        """Listen to the demo set, if there are no evaluations."""
         if self._trains and self._moment(args) == "epoch":
             self._listen(args, state, control, given)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Publish what is pending and close the sinks."""
+        """Publish what is pending, and close the sinks."""
         self._trains = False
         self._close()
 
@@ -100,11 +101,10 @@ class AudioMonitor(LoopListener, TrainerCallback):
         return "epoch" if args.eval_strategy == "no" else "evaluation"
 
     def _start(self, args: Any, given: Mapping[str, Any]) -> None:
-        owners = {name: given.get(name) for name in ("model", "processing_class", "tokenizer")}
         directory = Path(self._given_run_dir or Path(args.output_dir, "earmark"))
         self._open(
             given["model"],
-            {name: owner for name, owner in owners.items() if owner is not None},
+            {name: given[name] for name in _OWNERS if given.get(name) is not None},
             directory,
             sinks=partial(self._open_sinks, args, directory),
             rank=args.process_index,
@@ -124,10 +124,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
     def _listen(
         self, args: Any, state: Any, control: Any, given: Mapping[str, Any], *, forced: bool = False
     ) -> None:
-        step, tag = (
-            state.global_step,
-            self._tag(name_of_scalars(given.get("metrics") or {}), "eval"),
-        )
+        step, tag = state.global_step, self._tag(name_of_scalars(given.get("metrics")), "eval")
         final = control.should_training_stop or 0 < state.max_steps <= step
         self._begin(tag, epoch=int(state.epoch or 0), step=step, final=final, forced=forced)
         if not self._monitor.active:
@@ -137,17 +134,17 @@ class AudioMonitor(LoopListener, TrainerCallback):
             if self._demo is None:
                 self._hear_evaluation(tag, args, given, context)
             self._end(given["model"], args.device, context)
-            if "wandb" in (self._sinks or args.report_to):
+            if "wandb" in (args.report_to if self._sinks is None else self._sinks):
                 commit_row(step)
         state.stateful_callbacks[self._key] = self.state_dict()
 
     def _hear_evaluation(self, tag: str, args: Any, given: Mapping[str, Any], context: Any) -> None:
         with self.notices.guard("batch", "a batch"), own_random_numbers():
-            for batch, place in batches_of(given["eval_dataloader"]):
+            for value, place in batches_of(given["eval_dataloader"]):
                 if not self._monitor.goes_on(tag, place.before, is_shared=place.is_shared):
                     break
-                on_device = moved(batch, args.device)
-                self._hear(given["model"], tag, on_device, place, None, context)
+                batch = moved(value, args.device)
+                self._hear(given["model"], tag, batch, place, forward_context=context)
 
     @property
     def _key(self) -> str:

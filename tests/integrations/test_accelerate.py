@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from accelerate.data_loader import prepare_data_loader
 from accelerate.state import AcceleratorState, GradientState
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from earmark import EarmarkWarning
@@ -136,9 +137,8 @@ def test_a_directory_is_needed() -> None:
 @pytest.mark.parametrize("size", [7, 8, 13])
 def test_where_a_rank_is_in_the_data(size: int, split: bool) -> None:
     """Of each item that accelerate has it draw, its index is known, and what repeats another."""
-    items = list(range(size))
     for rank in range(2):
-        data = DataLoader(items, batch_size=4)  # type: ignore[arg-type]  # a list will do
+        data = loader(size, batch=4)
         mine = prepare_data_loader(
             data, torch.device("cpu"), 2, rank, split_batches=split, put_on_device=False
         )
@@ -154,16 +154,14 @@ def test_where_a_rank_is_in_the_data(size: int, split: bool) -> None:
 
 def test_a_shuffled_share_has_no_indices() -> None:
     """Its places are shared, but in the order of the shuffle; what rank zero deals out is not."""
-    data = DataLoader(range(8), batch_size=2, shuffle=True)  # type: ignore[arg-type]  # as above
-    mine = prepare_data_loader(data, torch.device("cpu"), 2, 1)
+    mine = prepare_data_loader(loader(8, shuffle=True), torch.device("cpu"), 2, 1)
     assert not drawn_items(mine, 0, 2).in_order
-    data = DataLoader(range(8), batch_size=2)  # type: ignore[arg-type]  # as above
     cpu = torch.device("cpu")
-    dealt = prepare_data_loader(data, cpu, 2, 1, put_on_device=True, dispatch_batches=True)
+    dealt = prepare_data_loader(loader(8), cpu, 2, 1, put_on_device=True, dispatch_batches=True)
     said = drawn_items(dealt, 0, 2)
     assert (said.in_order, said.is_shared) == (False, False)
     plain = BatchSampler(SequentialSampler(range(8)), 3, drop_last=False)
-    assert num_before(DataLoader(range(8), batch_sampler=plain), 2) == 6  # type: ignore[arg-type]  # as above
+    assert num_before(DataLoader(Voices(8), batch_sampler=plain), 2) == 6
 
 
 def of_two(rank: int, port: int, folder: Path) -> None:
@@ -194,7 +192,7 @@ def test_two_processes_write_one_run(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(of_two, (port, tmp_path), nprocs=2)  # type: ignore[no-untyped-call]  # torch's gap
+    spawn(of_two, (port, tmp_path), nprocs=2)
     clips = clips_in(tmp_path / "earmark", role="prediction")
     logged = {tag: sorted(c.example for c in clips if c.tag == tag) for tag in ("zero", "shard")}
     assert logged == {"zero": list("01458"), "shard": list("0123456")}

@@ -80,7 +80,8 @@ def test_clips_are_at_the_steps_of_the_scalars(tmp_path: Path) -> None:
     """Of those that are logged at the trainer's iteration, as ignite's logger can."""
     model = Filter()
     trainer, evaluator = engines(model)
-    with TensorboardLogger(log_dir=str(tmp_path / "events")) as logger:
+    logger = TensorboardLogger(log_dir=str(tmp_path / "events"))
+    with logger:
         monitor = AudioMonitor(
             run_dir=tmp_path / "run", max_examples=1, sinks=[TensorBoardSink(logger.writer)]
         )
