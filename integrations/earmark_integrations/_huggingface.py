@@ -60,6 +60,12 @@ def _own_loader(loader: Any) -> Any:
     return DataLoader(base.dataset, **how)
 
 
+def owners_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What may carry a sample rate, of what a callback is given."""
+    owners = {name: given.get(name) for name in ("model", "processing_class")}
+    return {name: owner for name, owner in owners.items() if owner is not None}
+
+
 def autocast(args: Any) -> AbstractContextManager[Any]:
     """A context of the trainer's precision."""
     dtype = torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else None
@@ -81,9 +87,8 @@ def trackers_of(args: Any, writers: ExitStack) -> list[Tracker]:
         writers: Closes what is opened for them.
     """
     targets = {"tensorboard": partial(_writer_beside, args, writers)}
-    return [
-        Tracker(_SINKS.get(name, name), name, targets.get(name, _active)) for name in args.report_to
-    ]
+    names = map(str, args.report_to)
+    return [Tracker(_SINKS.get(name, name), name, targets.get(name, _active)) for name in names]
 
 
 def _active() -> None:

@@ -16,6 +16,7 @@ from earmark_integrations._huggingface import (
     batches_of,
     commit_row,
     name_of_scalars,
+    owners_of,
     run_model,
     trackers_of,
 )
@@ -24,8 +25,6 @@ from earmark_integrations._loops import LoopListener, moved
 from earmark_integrations._trackers import open_trackers
 
 __all__ = ["AudioMonitor"]
-
-_OWNERS = ("model", "processing_class")  # of a sample rate
 
 
 class AudioMonitor(LoopListener, TrainerCallback):
@@ -52,7 +51,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
 
     _predict_by_default = staticmethod(run_model)
     _trains = False
-    _writers: ExitStack | None = None
+    _writers = ExitStack()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Find the sample rate, and open the run where one logs."""
@@ -104,7 +103,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
         directory = Path(self._given_run_dir or Path(args.output_dir, "earmark"))
         self._open(
             given["model"],
-            {name: given[name] for name in _OWNERS if given.get(name) is not None},
+            owners_of(given),
             directory,
             sinks=partial(self._open_sinks, args, directory),
             rank=args.process_index,
@@ -118,8 +117,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
 
     def _close(self) -> None:
         super()._close()
-        if self._writers is not None:
-            self._writers.close()
+        self._writers.close()
 
     def _listen(
         self, args: Any, state: Any, control: Any, given: Mapping[str, Any], *, forced: bool = False

@@ -119,7 +119,7 @@ def steps_in_tensorboard(folder: Path) -> dict[str, list[int]]:
     """The steps of everything in the event files of a folder, by its name."""
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0, "scalars": 0})
     events.Reload()
-    names: dict[str, list[str]] = events.Tags()
+    names: dict[str, Any] = events.Tags()
     scalars = {name: [event.step for event in events.Scalars(name)] for name in names["scalars"]}
     tensors = {name: [event.step for event in events.Tensors(name)] for name in names["tensors"]}
     return scalars | tensors

@@ -42,8 +42,8 @@ from tests.integrations.loop_models import (
 def _alone() -> Iterator[None]:
     """Accelerate keeps one state in a process."""
     yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
+    AcceleratorState._reset_state(reset_partial_state=True)  # pyright: ignore[reportPrivateUsage] - as its own tests do
+    GradientState._reset_state()  # pyright: ignore[reportPrivateUsage] - as above
 
 
 def train(accelerator: Accelerator, monitor: AudioMonitor, model: Any, *, epochs: int = 2) -> None:
@@ -142,7 +142,7 @@ def test_where_a_rank_is_in_the_data(size: int, split: bool) -> None:
         mine = prepare_data_loader(
             data, torch.device("cpu"), 2, rank, split_batches=split, put_on_device=False
         )
-        drawn = [index for batch in mine.batch_sampler for index in batch]
+        drawn = [index for batch in mine.batch_sampler or () for index in batch]
         said = drawn_items(mine, 0, len(drawn))
         assert (said.is_shared, said.in_order, is_shared(mine)) == (True, True, True)
         for index, place in zip(drawn, said.places, strict=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from torch import nn
 from torch.nn.parallel import DataParallel
 from torch.utils.data import DataLoader
 
-from earmark import EarmarkWarning
+from earmark import EarmarkWarning, convert
 from earmark.errors import ArgumentError, SampleRateError
 from earmark.testing import MemorySink
 from earmark_integrations._keywords import Keywords
@@ -271,16 +273,20 @@ def test_it_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not (tmp_path / "run").exists()
 
 
+class Pair(NamedTuple):
+    """A batch as a collate function may make it."""
+
+    sound: torch.Tensor
+    text: str
+
+
 def test_a_batch_is_moved_whole() -> None:
     """Tensors in any container, and what else knows how to move; the rest stays."""
-    from collections import namedtuple
-
-    pair = namedtuple("pair", "sound text")  # noqa: PYI024 - its `_fields` are what counts
     meta = torch.device("meta")
-    batch = {"pair": pair(torch.zeros(2), "hello"), "list": [torch.zeros(1), 3], "none": None}
+    batch = {"pair": Pair(torch.zeros(2), "hello"), "list": [torch.zeros(1), 3], "none": None}
     there = moved(batch, meta)
     assert there["pair"].sound.device == there["list"][0].device == meta
-    assert isinstance(there["pair"], pair)
+    assert isinstance(there["pair"], Pair)
     assert (there["pair"].text, there["list"][1], there["none"]) == ("hello", 3, None)
 
 
@@ -289,3 +295,19 @@ def test_the_users_own_module_is_found() -> None:
     model = Filter()
     assert unwrapped(DataParallel(model)) is model
     assert unwrapped(model) is model
+
+
+def test_the_files_name_is_no_converters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a package that is called as one of our files, the converter is still found."""
+    (tmp_path / "loop.py").write_text("class Tape: pass\ndef source(value, *, layout=None): ...\n")
+    info = tmp_path / "loop-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loop\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[earmark.converters]\nloop = loop\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    tape = importlib.import_module("loop").Tape()
+    try:
+        assert convert.source(tape) is None
+    finally:
+        convert._find.cache_clear()  # pyright: ignore[reportPrivateUsage] - or it stays known
+        del sys.modules["loop"]

@@ -312,7 +312,8 @@ def test_a_sample_rate_is_needed_at_the_start(tmp_path: Path) -> None:
 def test_the_processor_may_carry_the_sample_rate(tmp_path: Path) -> None:
     """If the model does not."""
     trainer = make_trainer(tmp_path, AudioMonitor(), model=FilterModel(FilterConfig(None)))
-    trainer.callback_handler.processing_class = FilterConfig(16_000)
+    handler: Any = trainer.callback_handler
+    handler.processing_class = FilterConfig(16_000)
     trainer.evaluate()
     clips = clips_in(tmp_path / "earmark")
     assert {clip.audio.sample_rate for clip in clips} == {16_000}
