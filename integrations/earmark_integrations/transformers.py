@@ -41,8 +41,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
     - The step is the global step, as that of the scalars; the epoch is how many are done.
     - The run is in `earmark` under `output_dir`, and takes go to those trackers of `report_to` that
       hold sound. Clips are called as the scalars: `eval`, or `eval/<name>` where there are several
-      data sets.
-    - Checkpoints keep what is needed to go on.
+      data sets. Checkpoints keep what is needed to go on.
 
     Example:
         trainer = Trainer(model, args, train_dataset=train, eval_dataset=val,
