@@ -327,7 +327,8 @@ def _find(package: str) -> Converter | None:
     name = f"earmark_integrations.{package}"
     if importlib.util.find_spec(name) is not None:
         module = importlib.import_module(name)
-        return cast(Converter, module) if hasattr(module, "sources") else None
+        if hasattr(module, "sources"):  # the file may be a framework's monitor
+            return cast(Converter, module)
     from importlib.metadata import entry_points  # noqa: PLC0415  # slow to import, seldom needed
 
     for entry in entry_points(group="earmark.converters", name=package):

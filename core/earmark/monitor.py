@@ -116,11 +116,13 @@ class Monitor:
         """Begin a training anew: its first loop is due, and the chosen examples stay."""
         self._last = None
 
-    def begin(self, *, epoch: int, step: int, final: bool = False, forced: bool = False) -> None:
+    def begin(
+        self, *, epoch: int | None, step: int, final: bool = False, forced: bool = False
+    ) -> None:
         """Begin a loop over the data, and decide whether it is logged.
 
         Args:
-            epoch: Counted from 0.
+            epoch: Counted from 0; `None` in a loop that counts none.
             step: Where the scalars logged beside it land.
             final: Whether this is known to be the last loop of the training.
             forced: Whether to log it whatever the schedule says, and leave the schedule as it is.
@@ -171,6 +173,17 @@ class Monitor:
             if self._ids(batch) is not None:
                 return True
         return num_before < self.reach(is_shared=is_shared)
+
+    def goes_on(self, tag: str, num_before: int, *, is_shared: bool) -> bool:
+        """Whether a loop that is made for listening has to go on, which all ranks say alike.
+
+        Args:
+            tag: What the loop goes over.
+            num_before: How many items came before the next batch.
+            is_shared: Whether the ranks share the loader's items.
+        """
+        done = self._ranks.world_size == 1 and not self.wants(tag)
+        return not done and num_before < self.reach(is_shared=is_shared)
 
     def reach(self, *, is_shared: bool) -> float:
         """How many of the first items that a rank draws may be among those that are logged.

@@ -114,7 +114,8 @@ class Ranks:
         return (
             "does not say which items it draws, and its batches hold no id: examples are named by "
             "their position, and are the same ones in every epoch only if the loader's order is; "
-            "return an id with each item, or pass shuffle=False"
+            "return an id with each item, or pass shuffle=False, and in a plain loop "
+            "validation(loader=loader)"
         )
 
     def restored(self, max_examples: int, chosen: Sequence[str], world_size: Any) -> Selection:

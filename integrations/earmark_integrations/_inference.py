@@ -34,7 +34,7 @@ def inference(module: nn.Module, forward_context: Any) -> Generator[None]:
         stack.enter_context(torch.no_grad())
         stack.enter_context(forward_context)
         stack.enter_context(eval_mode(module))
-        stack.enter_context(_own_random_numbers())
+        stack.enter_context(own_random_numbers())
         yield
 
 
@@ -51,7 +51,8 @@ def eval_mode(module: nn.Module) -> Generator[None]:
 
 
 @contextmanager
-def _own_random_numbers() -> Generator[None]:
+def own_random_numbers() -> Generator[None]:
+    """Draw other random numbers inside, the same each time; those of the training stay."""
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - users' own
     # Only the current device draws numbers here: forking all of them would start idle ones.
     cuda = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []

@@ -40,7 +40,7 @@ from earmark_integrations._arguments import (
     names_of_stems,
     place_of,
 )
-from earmark_integrations._inference import inference
+from earmark_integrations._inference import inference, own_random_numbers
 from earmark_integrations._loaders import Place
 from earmark_integrations._predictor import Predict, Predictor, Weights
 from earmark_integrations.demo import demo_batches, drawn_demo
@@ -118,6 +118,9 @@ class Listener:
         StorageError: At the start, if the run's directory cannot be written.
     """
 
+    _predict_by_default: Predict | None = None
+    """What makes the sounds where the framework does not show what a step returned."""
+
     def __init__(
         self,
         *,
@@ -168,7 +171,8 @@ class Listener:
             sample_rate=sample_rate,
             ranks=ranks,
         )
-        self._predictor = checked_predictor(predict, demo, variants, weights)
+        run = self._predict_by_default if predict is None else predict
+        self._predictor = checked_predictor(run, demo, variants, weights)
         check_kind("run_dir", run_dir, "a path", str, os.PathLike)
         check_kind("sinks", sinks, "a list of names, such as ['wandb'], or of sinks", list, tuple)
         check_kind("tag", tag, "text, such as 'val'", str)
@@ -306,7 +310,8 @@ class Listener:
         if self._demo is None or not self._monitor.active:
             return
         start = 0
-        with self.notices.guard("demo", "the demo set"):
+        # A loader draws a random number each time that it begins.
+        with self.notices.guard("demo", "the demo set"), own_random_numbers():
             for value in demo_batches(self._demo):
                 place = Place(partial(drawn_demo, self._demo, start), start)
                 self._hear(module, tag, to_device(value), place, None, forward_context)

@@ -30,11 +30,6 @@ def makes_batches(loader: Any) -> bool:
     return getattr(loader, "batch_sampler", loader) is not None
 
 
-def has_batch_size(loader: Any) -> bool:
-    """Whether a loader says how large its batches are, all but the last one."""
-    return isinstance(getattr(loader, "batch_size", None), int)
-
-
 class Progress:
     """How far a process has come in each of its loaders, in one loop."""
 
@@ -51,7 +46,7 @@ class Progress:
             loader_index: Which loader it is.
         """
         before = num_before(loader, index)
-        start = before if has_batch_size(loader) else self._seen.get(loader_index, 0)
+        start = self._seen.get(loader_index, 0) if _size_of(loader) is None else before
         self._seen[loader_index] = start + (batch_size(batch) if makes_batches(loader) else 1)
 
         def drawn(count: int) -> Drawn:
@@ -83,12 +78,26 @@ def num_before(loader: Any, batch_index: int) -> int:
         loader: A `DataLoader`.
         batch_index: How many batches came before it.
     """
-    return batch_index * (loader.batch_size if has_batch_size(loader) else 1)
+    size = _size_of(loader)
+    return batch_index * (1 if size is None else size)
+
+
+def _size_of(loader: Any) -> int | None:
+    """How large a loader says that its batches are, all but the last one."""
+    size = getattr(loader, "batch_size", None)
+    if size is None:
+        batches: Any = getattr(loader, "batch_sampler", None)
+        shard = _shard(batches)
+        if shard is not None:
+            size = shard.run
+        elif type(batches) is BatchSampler:
+            size = batches.batch_size
+    return size if isinstance(size, int) else None
 
 
 def is_shared(loader: Any) -> bool:
     """Whether the ranks share a loader's items, so that no two of them draw one place."""
-    return _share(_sampler(loader)) is not None
+    return _share(loader) is not None
 
 
 def drawn_items(loader: Any, start: int, count: int) -> Drawn:
@@ -99,20 +108,51 @@ def drawn_items(loader: Any, start: int, count: int) -> Drawn:
         start: How many items this process had drawn before.
         count: How many it has drawn since.
     """
-    sampler = _sampler(loader)
-    drawn, share = range(start, start + count), _share(sampler)
+    drawn, share = range(start, start + count), _share(loader)
     if share is None:
-        return Drawn(drawn, in_order=type(sampler) is SequentialSampler)
+        return Drawn(drawn, in_order=type(_sampler(loader)) is SequentialSampler)
     # The last places repeat the first ones, so that every rank draws equally many.
-    size = len(share.dataset)  # type: ignore[arg-type]  # a sampler needs a sized data set
-    places = (index * share.num_replicas + share.rank for index in drawn)
-    without_repeats = [place if place < size else None for place in places]
-    return Drawn(without_repeats, in_order=_is_in_order(share), is_shared=True)
+    places = [place if place < share.size else None for place in map(share.place, drawn)]
+    return Drawn(places, in_order=share.in_order, is_shared=True)
 
 
-def _share(sampler: Any) -> DistributedSampler[Any] | None:
+@dataclass(frozen=True)
+class _Share:
+    """What one of several ranks draws: in turn with the others, so many in a run."""
+
+    size: int
+    num_ranks: int
+    rank: int
+    in_order: bool
+    run: int = 1
+
+    def place(self, index: int) -> int:
+        """The place in the data set of what the rank draws at this place."""
+        turn, within = divmod(index, self.run)
+        return (turn * self.num_ranks + self.rank) * self.run + within
+
+
+def _share(loader: Any) -> _Share | None:
+    sampler = _sampler(loader)
     known = type(sampler).__module__.startswith(("torch.", *_LIGHTNING))
-    return sampler if isinstance(sampler, DistributedSampler) and known else None
+    if not (isinstance(sampler, DistributedSampler) and known):
+        return _shard(getattr(loader, "batch_sampler", None))
+    size = len(sampler.dataset)  # type: ignore[arg-type]  # a sampler needs a sized data set
+    return _Share(size, sampler.num_replicas, sampler.rank, _is_in_order(sampler))
+
+
+def _shard(batches: Any) -> _Share | None:
+    """What accelerate has a rank draw: every so many batches, or a part of each."""
+    kind, inner = type(batches), getattr(batches, "batch_sampler", None)
+    if not (kind.__module__.startswith("accelerate.") and kind.__name__ == "BatchSamplerShard"):
+        return None
+    if type(inner) is not BatchSampler:
+        return None
+    count = batches.num_processes
+    run = inner.batch_size // count if batches.split_batches else inner.batch_size
+    in_order = type(inner.sampler) is SequentialSampler
+    size = len(inner.sampler)  # type: ignore[arg-type]  # accelerate needs to know it
+    return _Share(size, count, batches.process_index, in_order, run)
 
 
 def _is_in_order(sampler: DistributedSampler[Any]) -> bool:
@@ -122,6 +162,8 @@ def _is_in_order(sampler: DistributedSampler[Any]) -> bool:
 
 
 def _sampler(loader: Any) -> Any:
+    if type(loader).__name__ == "DataLoaderDispatcher":  # accelerate's: rank zero draws for all
+        return None
     batches = getattr(loader, "batch_sampler", None)
     if batches is None:
         return getattr(loader, "sampler", None)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
-from earmark.errors import EarmarkError
 from earmark.notices import Notices
-from earmark.sink import Sink, open_sink, sink_names
-
-_SILENT = {"csv", "dummy"}
-"""Loggers that nobody expects to hold sound."""
+from earmark.sink import Sink, sink_names
+from earmark_integrations._trackers import SILENT, Tracker, open_trackers
 
 
 def open_sinks(
@@ -27,24 +26,12 @@ def open_sinks(
     Raises:
         EarmarkError: If a sink that was asked for cannot be opened.
     """
-    known = set(sink_names())
-    loggers = named_loggers(trainer, known | _SILENT)
-    if given is not None:
-        targets = {name: logger.experiment for name, logger in loggers if name in given}
-        return [open_sink(sink, targets.get(str(sink))) for sink in given]
-    sinks: list[str | Sink] = []
-    for name, logger in loggers:
-        reason = ""
-        try:
-            if name in known:
-                sinks.append(open_sink(name, logger.experiment))
-                continue
-        except EarmarkError as error:
-            reason = f" ({error})"
-        if name not in _SILENT:
-            kind = type(logger).__name__
-            notices.tell(kind, f"{kind} gets no clips{reason}: they are in {directory}")
-    return sinks
+    experiment = attrgetter("experiment")
+    trackers = [
+        Tracker(name, type(logger).__name__, partial(experiment, logger))
+        for name, logger in named_loggers(trainer, {*sink_names(), *SILENT})
+    ]
+    return open_trackers(trackers, given, notices, directory)
 
 
 def named_loggers(trainer: Any, known: Collection[str]) -> list[tuple[str, Any]]:

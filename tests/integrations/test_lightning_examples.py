@@ -30,7 +30,8 @@ from tests.integrations.lightning_models import (
 POSITIONS = (
     "earmark: the val loader does not say which items it draws, and its batches hold no id: "
     "examples are named by their position, and are the same ones in every epoch only if the "
-    "loader's order is; return an id with each item, or pass shuffle=False"
+    "loader's order is; return an id with each item, or pass shuffle=False, and in a "
+    "plain loop validation(loader=loader)"
 )
 
 
