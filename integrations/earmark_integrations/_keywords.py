@@ -11,7 +11,7 @@ from earmark.ranks import Policy
 from earmark.schedule import Schedule
 from earmark.selector import LengthsSelector, Selector
 from earmark.sink import Sink
-from earmark_integrations._listener import Decode
+from earmark_integrations._arguments import Decode
 from earmark_integrations._predictor import Predict, Weights
 
 

@@ -42,7 +42,7 @@ from tests.integrations.loop_models import (
 from tests.integrations.sinks.trackers import finished, wandb_at_home_in, wandb_rows
 
 
-class FilterConfig(PretrainedConfig):
+class FilterConfig(PretrainedConfig):  # type: ignore[no-untyped-call]  # a hook of theirs has no types
     """The rate is where audio models have it."""
 
     model_type = "test-filter"
