@@ -77,14 +77,17 @@ class Finder:
             ShapeError: If what is selected as the prediction is no batch of sounds, or of stems,
                 or if there are more sounds of one role than of another.
         """
-        variants = outputs if isinstance(outputs, Variants) else {"": outputs}
+        made = isinstance(outputs, Variants)
         whole = Found()
-        for name, returned in variants.items():
+        for name, returned in (outputs if made else {"": outputs}).items():
+            if made and is_array(returned) and "prediction" not in self.selectors:
+                returned = {"prediction": returned}  # noqa: PLW2901 - what else was it made for
             found = self._find_variant(name, returned, batch)
             for theirs, ours in zip(_parts(found), _parts(whole), strict=True):
                 for role, value in theirs.items():
                     ours.setdefault(_of_variant(role, name), value)
-        counts = {role: len(value) for role, value in whole.sounds.items()}
+        sized = {role: v for role, v in whole.sounds.items() if not isinstance(v, Mapping)}
+        counts = {role: len(value) for role, value in sized.items()}
         if len(set(counts.values())) > 1:  # nobody knows which prediction belongs to which target
             raise ShapeError(
                 f"expected as many of each role in one batch, got {counts}: say where the others "

@@ -140,3 +140,11 @@ def test_impossible_arguments_are_refused_at_once(
     """Nobody finds out after the first epoch."""
     with pytest.raises(error, match=f"^{re.escape(message)}"):
         Finder(**given)
+
+
+def test_an_array_that_was_made_for_listening_is_the_prediction() -> None:
+    """However short it is, while a short array that a step returned may be anything."""
+    short = SOUNDS[0, :400]
+    assert set(Finder().find(Variants({"": short}), None).sounds) == {"prediction"}
+    with pytest.raises(ArgumentError, match="expected a prediction in the outputs, found none in"):
+        Finder().find(short, None)

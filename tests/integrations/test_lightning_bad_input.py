@@ -60,17 +60,21 @@ def returned(root: Path, make: Any, **given: Any) -> tuple[list[str], AudioMonit
     return messages, listener
 
 
+class Odd:
+    """What nobody knows."""
+
+
 @pytest.mark.parametrize(
     ("make", "outputs"),
     [
         (lambda made: None, f"None{RETURN}"),
         (lambda made: made.square().mean(), f"float32 (){RETURN}"),
         (lambda made: {"loss": made.square().mean()}, f"loss: float32 (){RETURN}"),
-        (lambda made: {"prediction": None}, f"nothing{RETURN}"),
+        (lambda made: {"prediction": None}, f"{{'prediction': None}} (dict){RETURN}"),
         (lambda made: (made.mean(), made[:, :300]), "0: float32 (), 1: float32 (4, 300): say wher"),
         (lambda made: {"mel": made}, f"mel: {TENSOR}: say where it is, such as AudioMonitor(pred"),
         (lambda made: "nothing", f"str{RETURN}"),
-        (lambda made: Returns, "type: say what it holds, earmark.register_output(type, lambda out"),
+        (lambda made: Odd(), "Odd: say what it holds, earmark.register_output(Odd, lambda output:"),
     ],
     ids=["None", "loss", "no key", "empty key", "tuple", "never", "text", "unknown type"],
 )
@@ -141,7 +145,7 @@ def test_a_number_is_no_batch_of_sounds(tmp_path: Path) -> None:
     (told,), _ = returned(tmp_path, lambda made: {"prediction": made.mean()})
     assert told == (
         f"{LOST}expected 'prediction' as a batch of sounds, (B, T), (B, C, T) or a list, got "
-        f"Tensor (): AudioMonitor(prediction='key') says where else it is{GOES_ON}"
+        f"float32 (): AudioMonitor(prediction='key') says where else it is{GOES_ON}"
     )
 
 
