@@ -29,8 +29,8 @@ class Keywords(TypedDict, total=False):
     roles: Mapping[str, Selector] | None
     predict: Predict | None
     demo: Any
-    decode: Decode | Mapping[str, Decode] | None
-    lengths: LengthsSelector | Mapping[str, LengthsSelector] | None
+    decode: Mapping[str, Decode] | Decode | None
+    lengths: Mapping[str, LengthsSelector] | LengthsSelector | None
     sample_rate: int | Mapping[str, int] | None
     captions: str | Callable[[Fields], str] | None
     stems: Sequence[str] | None

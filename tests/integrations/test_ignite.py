@@ -175,7 +175,7 @@ def test_an_evaluation_without_training(tmp_path: Path) -> None:
 def test_training_is_the_same_with_and_without(tmp_path: Path) -> None:
     """Weights and random numbers are equal to the last bit, whatever is predicted."""
     runs = []
-    demo = loader(shuffle=True)
+    demo = loader()
     for monitor in (None, AudioMonitor(run_dir=tmp_path, demo=demo, predict="draw")):
         model = Filter()
         torch.manual_seed(1)

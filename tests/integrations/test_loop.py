@@ -179,7 +179,7 @@ def test_training_is_the_same_with_and_without(tmp_path: Path) -> None:
     train(None, alone)
     after = torch.get_rng_state()
     torch.manual_seed(1)
-    demo = DataLoader(Voices(), shuffle=True)
+    demo = DataLoader(Voices())
     with AudioMonitor(watched, run_dir=tmp_path, demo=demo, predict="draw") as monitor:
         optimizer = torch.optim.SGD(watched.parameters(), 0.5)
         data = loader(shuffle=True)

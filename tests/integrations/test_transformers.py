@@ -335,7 +335,7 @@ def test_an_evaluation_without_training(tmp_path: Path, monkeypatch: pytest.Monk
 def test_training_is_the_same_with_and_without(tmp_path: Path) -> None:
     """Weights, logs and random numbers are equal to the last bit, whatever is predicted."""
     given: dict[str, Any] = {"max_examples": 2, "predict": lambda model, batch: torch.rand(2, 50)}
-    demo = DataLoader(Voices(), batch_size=2, shuffle=True)
+    demo = DataLoader(Voices(), batch_size=2)
     monitors = AudioMonitor(**given), AudioMonitor(demo=demo, every_n_steps=1, tag="demo", **given)
     runs = []
     for number, callbacks in enumerate([(), monitors]):
