@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import earmark
-from earmark import registry
 from earmark.errors import ArgumentError
-from earmark.outputs import Found, find_sounds
+from earmark.outputs import registry
+from earmark.outputs.find import Found, find_sounds
 
 PAGE = Path(__file__).parents[1] / "docs" / "outputs.md"
 TEXT = PAGE.read_text(encoding="utf-8")

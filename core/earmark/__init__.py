@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from earmark.clip import Clip, Take
     from earmark.errors import EarmarkError, EarmarkWarning
     from earmark.level import Level
-    from earmark.registry import register_output
+    from earmark.outputs.registry import register_output
     from earmark.run import Run
     from earmark.schedule import Schedule, at_epochs, every_n_epochs, every_n_steps
     from earmark.sink import Sink
@@ -34,7 +34,7 @@ else:
         "every_n_steps": "schedule",
         "list_runs": "store",
         "open_run": "store",
-        "register_output": "registry",
+        "register_output": "outputs.registry",
     }
 
     def __getattr__(name: str) -> object:

@@ -23,17 +23,17 @@ from rich.text import Text
 
 from earmark.arguments import checked_path
 from earmark.audio import Audio
-from earmark.check import check_run
 from earmark.clip import Clip
 from earmark.errors import EarmarkError
 from earmark.memory import MIB
 from earmark.names import RUN_FILE
-from earmark.prune import prune_run
-from earmark.push import push_run, push_sink, push_spool
-from earmark.repair import repair_run
-from earmark.spool import spool_directory
 from earmark.store import RunStore, list_runs, open_run
 from earmark.tree import open_tree
+from earmark.upkeep.check import check_run
+from earmark.upkeep.prune import prune_run
+from earmark.upkeep.repair import repair_run
+from earmark.upload.push import push_run, push_sink, push_spool
+from earmark.upload.spool import spool_directory
 from earmark.version import __version__
 
 _CLIP_COLUMNS = (

@@ -16,14 +16,14 @@ from typing import Any
 from earmark.captions import Captions, Fields, item_fields
 from earmark.draft import Draft
 from earmark.errors import ArgumentError, ArgumentTypeError, shown
-from earmark.finder import Finder
 from earmark.metrics import Metric
 from earmark.notices import Notices
-from earmark.outputs import Found
+from earmark.outputs.find import Found
+from earmark.outputs.finder import Finder
+from earmark.outputs.roles import of_role
+from earmark.outputs.rows import rows
 from earmark.ranks import Drawn, Policy, Ranks, checked_policy
 from earmark.rate import checked_rate
-from earmark.roles import of_role
-from earmark.rows import rows
 from earmark.run import Run
 from earmark.schedule import Position, Schedule
 from earmark.selection import Selection, batch_ids, checked_examples, ids_on_device

@@ -32,7 +32,7 @@ def open_recorder(
         place: A directory, or a URL.
         sinks: What every take is passed on to.
         notices: Who is told of faults.
-        spool: Where a run at a URL is written first; see `earmark.spool`.
+        spool: Where a run at a URL is written first; see `earmark.upload.spool`.
         max_mib: How large the run is meant to become; of one that is larger is told.
         spectrogram: Whether sinks show a picture of each sound beside it.
         **writing: What `Writer` is asked for.
@@ -61,7 +61,7 @@ def _opened(
 ) -> Recorder:
     if not isinstance(place, Path):
         # Most runs are on this machine, and need nothing of what sends the others.
-        from earmark.url_opening import open_at_url  # noqa: PLC0415
+        from earmark.upload.opening import open_at_url  # noqa: PLC0415
 
         return open_at_url(place, sinks, notices, spool, writing)
     feeds = [Feed(sink, notices, name) for name, sink in sinks]

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from torch import nn
 
 from earmark.errors import ArgumentError, ArgumentTypeError, shown
-from earmark.selector import Selector
+from earmark.outputs.selector import Selector
 from earmark_integrations._inference import attribute
 from earmark_integrations._predictor import Predict, Predictor, Weights
 from earmark_integrations.demo import check_demo

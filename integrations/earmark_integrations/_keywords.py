@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from earmark.captions import Fields
+from earmark.outputs.selector import LengthsSelector, Selector
 from earmark.ranks import Policy
 from earmark.schedule import Schedule
-from earmark.selector import LengthsSelector, Selector
 from earmark.sink import Sink
 from earmark_integrations._arguments import Decode
 from earmark_integrations._predictor import Predict, Weights

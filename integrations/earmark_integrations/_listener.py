@@ -19,16 +19,16 @@ from typing import Any, Literal, TypeAlias
 from torch import nn
 
 from earmark.captions import Fields
-from earmark.finder import Finder, Variants
 from earmark.metrics import check_metrics
 from earmark.monitor import Monitor
 from earmark.notices import Notices
+from earmark.outputs.finder import Finder, Variants
+from earmark.outputs.selector import LengthsSelector, Selector
 from earmark.ranks import Policy
 from earmark.rate_search import find_rate
 from earmark.run import Run
 from earmark.schedule import Schedule, chosen_schedule
 from earmark.selection import batch_size
-from earmark.selector import LengthsSelector, Selector
 from earmark.sink import Sink
 from earmark_integrations._arguments import (
     Decode,

@@ -6,7 +6,7 @@ import pytest
 from benchmarks import synthetic
 
 import earmark
-from earmark.check import check_run
+from earmark.upkeep.check import check_run
 
 
 @pytest.fixture(scope="module")

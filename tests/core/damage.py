@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earmark.check import check_run
+from earmark.upkeep.check import check_run
 
 # Written by a process of its own, which has ended when the tests look at what it wrote.
 WRITE = """

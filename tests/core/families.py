@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from earmark.errors import ArgumentError
-from earmark.outputs import find_sounds
+from earmark.outputs.find import find_sounds
 
 
 class Make(Protocol):

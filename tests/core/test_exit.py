@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from earmark import open_run
-from earmark.check import check_run
-from earmark.repair import repair_run
+from earmark.upkeep.check import check_run
+from earmark.upkeep.repair import repair_run
 from tests.core.behind import LONG, run_script, steps
 
 START = """

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from earmark import open_run
-from earmark.check import check_run
+from earmark.upkeep.check import check_run
 from tests.core.behind import run_script, steps
 
 START = """

@@ -7,7 +7,7 @@ import os
 import pytest
 
 import earmark
-from earmark.repair import repair_run
+from earmark.upkeep.repair import repair_run
 from tests.core.damage import Written, age, edit_json, left_over, said
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from earmark import Audio, Run, at_epochs, every_n_epochs, open_run
-from earmark.finder import Finder
 from earmark.monitor import Monitor
+from earmark.outputs.finder import Finder
 from tests.core.monitor_loops import RATE, drawn, logged, loop, sounds, told
 
 

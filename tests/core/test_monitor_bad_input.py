@@ -12,9 +12,9 @@ import pytest
 
 from earmark import Run
 from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, SampleRateError
-from earmark.finder import Finder
 from earmark.monitor import Monitor
 from earmark.notices import Notices
+from earmark.outputs.finder import Finder
 from tests.core.monitor_loops import RATE, logged, loop, sounds, told
 
 

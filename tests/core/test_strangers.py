@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from earmark import EarmarkWarning, Run, open_run
-from earmark.check import check_run
 from earmark.testing import noise
+from earmark.upkeep.check import check_run
 from tests.core.behind import run_script
 
 OPEN = """

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 
 import earmark
 from earmark import Clip, list_runs, open_run
-from earmark.check import check_run
 from earmark.cli import cli
 from earmark.errors import (
     DecodeError,
@@ -23,6 +22,7 @@ from earmark.errors import (
     RunNotFoundError,
     StorageError,
 )
+from earmark.upkeep.check import check_run
 from tests.core.at_url import put, remove
 from tests.core.at_url import served as served  # noqa: PLC0414 - a fixture
 from tests.core.at_url import store as store  # noqa: PLC0414 - a fixture

@@ -7,13 +7,13 @@ import json
 import pytest
 
 from earmark import open_run
-from earmark.check import check_run
 from earmark.errors import (
     ArgumentError,
     EarmarkWarning,
 )
 from earmark.reference import fetch
-from earmark.repair import repair_run
+from earmark.upkeep.check import check_run
+from earmark.upkeep.repair import repair_run
 from tests.core.at_url import put, remove
 from tests.core.at_url import served as served  # noqa: PLC0414 - a fixture
 from tests.core.at_url import store as store  # noqa: PLC0414 - a fixture

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
-import earmark.uploader
-import earmark.url_opening
+import earmark.upload.opening
+import earmark.upload.uploader
 from earmark import Run
-from earmark.bucket import Bucket
-from earmark.check import check_run
 from earmark.testing import noise
+from earmark.upkeep.check import check_run
+from earmark.upload.bucket import Bucket
 from tests.core.object_store import ObjectStore
 
 NOWHERE = "http://127.0.0.1:9"
@@ -28,9 +28,9 @@ NOWHERE = "http://127.0.0.1:9"
 def be_quick(patch: pytest.MonkeyPatch, seconds: float = 1.0, first: float = 10.0) -> None:
     """Have attempts end, and be made again, so soon that a test can wait for it."""
     patch.setattr(Bucket, "SECONDS", seconds)
-    patch.setattr(earmark.url_opening, "_FIRST_ANSWER_SECONDS", first)
-    patch.setattr(earmark.uploader, "_FIRST_WAIT", 0.02)
-    patch.setattr(earmark.uploader, "_LONGEST_WAIT", 0.1)
+    patch.setattr(earmark.upload.opening, "_FIRST_ANSWER_SECONDS", first)
+    patch.setattr(earmark.upload.uploader, "_FIRST_WAIT", 0.02)
+    patch.setattr(earmark.upload.uploader, "_LONGEST_WAIT", 0.1)
 
 
 def log(run: Run, *steps: int, target: int = 1000) -> None:

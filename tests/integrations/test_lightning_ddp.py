@@ -21,8 +21,8 @@ from torch import Tensor
 import earmark
 import earmark_integrations
 from earmark import Take
-from earmark.check import check_run
 from earmark.store import RunStore
+from earmark.upkeep.check import check_run
 from tests.integrations.lightning_models import (
     Denoiser,
     fit,

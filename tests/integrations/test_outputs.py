@@ -11,8 +11,8 @@ from torch import Tensor
 from torchcodec import AudioSamples  # type: ignore[attr-defined]  # public, but not re-exported
 
 import earmark
-from earmark.outputs import find_sounds
-from earmark.rows import decode_rows
+from earmark.outputs.find import find_sounds
+from earmark.outputs.rows import decode_rows
 from tests.core.families import FAMILIES, Family, check
 
 RATE = 16_000

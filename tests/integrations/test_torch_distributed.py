@@ -12,9 +12,9 @@ import torch.distributed
 from torch.multiprocessing.spawn import spawn
 
 import earmark
-from earmark.check import check_run
 from earmark.store import RunStore
 from earmark.testing import noise
+from earmark.upkeep.check import check_run
 
 RATE = 16_000
 

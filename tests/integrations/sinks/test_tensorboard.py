@@ -15,9 +15,9 @@ from werkzeug.test import Client
 
 from earmark import Audio, Clip, Run, open_run
 from earmark.errors import ArgumentError, ArgumentTypeError
-from earmark.push import push_sink
 from earmark.spectrogram import spectrogram
 from earmark.testing import noise, sine, varied_takes
+from earmark.upload.push import push_sink
 from earmark_integrations.sinks.tensorboard import TensorBoardSink, open_sink
 from tests.integrations.sinks.trackers import decoded
 

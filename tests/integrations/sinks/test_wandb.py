@@ -17,9 +17,9 @@ from wandb.errors import UsageError
 
 from earmark import Audio, Clip, Run, Take
 from earmark.errors import ArgumentError, ArgumentTypeError
-from earmark.push import push_sink
 from earmark.spectrogram import Picture, spectrogram
 from earmark.testing import noise, sine, varied_takes
+from earmark.upload.push import push_sink
 from earmark_integrations.sinks.wandb import WandbSink, open_sink
 from tests.core.faults import flushing
 from tests.integrations.sinks.trackers import (

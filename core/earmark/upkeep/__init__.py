@@ -1,0 +1,1 @@
+"""Runs looked after: checked, repaired, thinned out."""

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from earmark.errors import ArgumentError, ArgumentTypeError
+from earmark.outputs.find import find_sounds
+from earmark.outputs.stems import checked_stems
+
+
+def test_stems_are_names() -> None:
+    """A list or a tuple of them, in the order of the axis."""
+    assert checked_stems(["speech", "noise"]) == ("speech", "noise")
+    assert checked_stems(None) is None
+
+
+@pytest.mark.parametrize(
+    ("stems", "error", "message"),
+    [
+        ("speech", ArgumentTypeError, "expected stems as a list of names, such as"),
+        ([1, 2], ArgumentTypeError, "expected stems as a list of names, such as"),
+        ([], ArgumentError, "expected the name of each stem once, got [] (list): name them all"),
+        (["a", "a"], ArgumentError, "expected the name of each stem once, got ['a', 'a'] (list)"),
+        (["a", ""], ArgumentError, "expected the name of each stem once, got ['a', ''] (list)"),
+    ],
+)
+def test_what_names_no_stems_is_refused(stems: Any, error: type[Exception], message: str) -> None:
+    """Every stem has a name of its own."""
+    with pytest.raises(error, match=f"^{re.escape(message)}"):
+        checked_stems(stems)
+
+
+def test_a_stem_may_have_any_name() -> None:
+    """Names that mean something in other places are names here."""
+    sounds = {name: np.zeros((2, 8000), "float32") for name in ("noise", "clean", "0")}
+
+    found = find_sounds({"loss": 0.5, "out": sounds}, None, stems=["clean", "0", "noise"])
+
+    assert list(found.sounds) == ["prediction.clean", "prediction.0", "prediction.noise"]
+    assert all(found.sounds[f"prediction.{name}"] is sounds[name] for name in sounds)
+
+
+def test_the_sounds_of_a_mixture_need_their_names() -> None:
+    """Under `sources` an axis of two is no stereo; a target that is unnamed costs itself alone."""
+    sources = np.zeros((2, 2, 8000), "float32")
+
+    with pytest.raises(ArgumentError, match=re.escape("AudioMonitor(stems=['stem 1', 'stem 2'])")):
+        find_sounds({"sources": sources}, None)
+    found = find_sounds({"pred": sources}, {"sources": sources.copy()})
+    assert list(found.sounds) == ["prediction"]
+    assert list(found.faults) == ["target"]
