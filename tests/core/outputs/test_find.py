@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import earmark
-from earmark import Audio, registry
+from earmark import Audio
 from earmark.errors import ArgumentError, ArgumentTypeError, EarmarkError, ShapeError
+from earmark.outputs import registry
 from earmark.outputs.find import find_sounds
 from tests.core.families import FAMILIES, AudioPipelineOutput, AudioSignal, Family, check
 
