@@ -58,6 +58,23 @@ def render(outcomes: Outcomes, load: float) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def taken_over(page: str, report: str) -> str:
+    """Put the figures of a report into the page that has a place for them.
+
+    Args:
+        page: A page with the two markers.
+        report: What `render` made.
+    """
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{figures_in(report)}{after}"
+
+
+def figures_in(report: str) -> str:
+    """The table of figures of a report, or of a page that took it over, with its markers."""
+    return report[report.index(BEGIN) : report.index(END) + len(END)]
+
+
 def _busy(load: float) -> str:
     return f"**Other programs kept {load:.1f} cores busy when it began: the times are rough.**"
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from benchmarks.outcomes import Measured, Outcomes
-from benchmarks.report import BEGIN, END, render, table
+from benchmarks.report import BEGIN, END, figures_in, render, table, taken_over
 
 from tests.benchmarks.test_figures import outcomes as outcomes  # noqa: PLC0414 - a fixture
 
@@ -15,10 +16,10 @@ def test_a_table_is_markdown() -> None:
 
 
 def test_the_figures_are_between_markers(outcomes: Outcomes) -> None:
-    """The README takes over what stands between them: a table of fourteen figures."""
+    """The README takes over what stands between them: a table of fifteen figures."""
     text = render(outcomes, load=0)
     lines = text[text.index(BEGIN) + len(BEGIN) : text.index(END)].strip().splitlines()
-    assert len(lines) == 2 + 14
+    assert len(lines) == 2 + 15
     assert {line.count("|") for line in lines} == {6}
     assert lines[2].endswith("| reached |")
 
@@ -42,3 +43,20 @@ def test_no_line_is_typed_by_hand(outcomes: Outcomes) -> None:
     head = render(outcomes, load=0)[:300]
     assert "Written by `make bench` on " in head
     assert " cores, " in head
+
+
+def test_a_page_takes_the_figures_over(outcomes: Outcomes) -> None:
+    """What stands before and after them stays, and another time they are replaced."""
+    report = render(outcomes, load=0)
+    page = f"# Page\n\n{BEGIN}\nold\n{END}\n\nThe end.\n"
+    taken = taken_over(page, report)
+    assert taken == f"# Page\n\n{figures_in(report)}\n\nThe end.\n"
+    assert taken_over(taken, report) == taken
+
+
+def test_the_readme_has_the_figures_of_the_results() -> None:
+    """Both are written by one run of `make bench`, and nothing is typed."""
+    root = Path(__file__).parents[2]
+    results = (root / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert figures_in(readme) == figures_in(results)
