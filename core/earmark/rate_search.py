@@ -8,7 +8,7 @@ from typing import Any
 from earmark.errors import SampleRateError
 from earmark.rate import checked_rate, is_rate
 
-RATE_KEYS = ("sample_rate", "sampling_rate", "sr")
+RATE_KEYS = ("sample_rate", "sampling_rate", "samplerate", "sr")
 """What a sample rate is called."""
 
 _CONFIGS = ("hparams", "config", "cfg")
@@ -19,7 +19,8 @@ def find_rate(owners: Mapping[str, Any]) -> int:
     """Find the one sample rate that these objects carry.
 
     Looked at are the owner itself, its `hparams`, `config` and `cfg`, and the sections `data`,
-    `audio`, `model`, `feature_extractor` and `preprocessor` of all of these.
+    `audio`, `model`, `feature_extractor` and `preprocessor` of all of these; then, if there is
+    none, the owner's `model` in the same way, which may well have a `config` of its own.
 
     Args:
         owners: Objects by the name that the user knows them by, the likeliest first.
@@ -31,11 +32,11 @@ def find_rate(owners: Mapping[str, Any]) -> int:
         SampleRateError: If none is found, one is impossible, or one owner carries several that
             differ.
     """
-    looked: list[str] = []
-    for name, owner in owners.items():
+    looked: dict[str, None] = {}
+    for name, owner in _with_models(owners):
         found: dict[str, int] = {}
         for place, holder in _places(name, owner):
-            looked.append(place)
+            looked[place] = None
             found |= _rates_of(place, holder)
         if len(set(found.values())) > 1:
             raise SampleRateError(
@@ -48,6 +49,14 @@ def find_rate(owners: Mapping[str, Any]) -> int:
         f"expected a sample rate, found none: looked for {', '.join(RATE_KEYS)} in "
         f"{', '.join(looked)}; pass AudioMonitor(sample_rate=16000), or whatever the sounds have"
     )
+
+
+def _with_models(owners: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, owner in owners.items():
+        yield name, owner
+        model = _get(owner, "model")
+        if model is not None:
+            yield f"{name}.model", model
 
 
 def _places(name: str, owner: Any) -> Iterator[tuple[str, Any]]:

@@ -47,7 +47,7 @@ def test_a_rate_is_found_in_mappings(path: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("key", RATE_KEYS)
 def test_a_rate_is_found_under_each_of_its_names(key: str) -> None:
-    """`sample_rate`, `sampling_rate` and `sr` are the same."""
+    """`sample_rate`, `sampling_rate`, `samplerate` and `sr` are the same."""
     assert find_rate({"module": nested((), 44_100, key)}) == 44_100
 
 
@@ -62,6 +62,20 @@ def test_the_first_owner_with_a_rate_decides() -> None:
     module, datamodule = nested((), 24_000), nested((), 48_000)
     assert find_rate({"module": module, "datamodule": datamodule}) == 24_000
     assert find_rate({"module": object(), "datamodule": datamodule}) == 48_000
+
+
+def test_a_model_within_the_module_is_asked_next() -> None:
+    """A model has its configuration with it, as those of transformers have."""
+    model = SimpleNamespace(config=SimpleNamespace(sampling_rate=24_000))
+    owners = {"module": SimpleNamespace(model=model), "datamodule": nested((), 48_000)}
+    assert find_rate(owners) == 24_000
+
+
+def test_a_model_within_the_module_decides_nothing_that_the_module_knows() -> None:
+    """A codec's configuration is no contradiction to the hyperparameters of what trains it."""
+    model = SimpleNamespace(config=SimpleNamespace(sampling_rate=24_000))
+    module = SimpleNamespace(model=model, hparams={"sample_rate": 16_000})
+    assert find_rate({"module": module}) == 16_000
 
 
 def test_several_equal_rates_are_one() -> None:
@@ -86,9 +100,9 @@ def test_a_missing_rate_lists_the_places_looked_at() -> None:
     """The message says where a rate would have been found, and what to pass."""
     module = SimpleNamespace(hparams={"audio": {}, "lr": 0.1})
     message = (
-        "expected a sample rate, found none: looked for sample_rate, sampling_rate, sr in module, "
-        "module.hparams, module.hparams.audio, datamodule; pass AudioMonitor(sample_rate=16000), "
-        "or whatever the sounds have"
+        "expected a sample rate, found none: looked for sample_rate, sampling_rate, samplerate, sr in "
+        "module, module.hparams, module.hparams.audio, datamodule; pass "
+        "AudioMonitor(sample_rate=16000), or whatever the sounds have"
     )
     with pytest.raises(SampleRateError, match=f"^{re.escape(message)}$"):
         find_rate({"module": module, "datamodule": object()})

@@ -190,6 +190,9 @@ class _Finder:
             return []
         unnamed = [one for one in self.given if one.is_sound() and one.means("unknown")]
         stemmed = [one for one in unnamed if one.has_stems(self.stems)]
+        if len(stemmed) > 1:  # stereo is no two stems where the prediction's have channels, too
+            count = len(axes(self._predicted))
+            stemmed = [one for one in stemmed if len(axes(one.value)) == count]
         rest = [one for one in unnamed if one not in stemmed]
         alone = len(stemmed) == 1 and len(rest) <= 1
         return (stemmed if role == "target" else rest) if alone else []

@@ -52,7 +52,7 @@ LENGTHS = "length len"
 COUNTED_IN_BATCHES = "sequence"
 """What lengths in a batch count that is no samples: `sequence_lengths` there are of tokens."""
 
-RATES = ("sample_rate", "sampling_rate", "sr")
+RATES = ("sample_rate", "sampling_rate", "samplerate", "sr")
 """Keys of the sample rate, in Hz, of the sounds beside it."""
 
 MIN_FRAMES = 1024

@@ -52,3 +52,17 @@ def test_the_sounds_of_a_mixture_need_their_names() -> None:
     found = find_sounds({"pred": sources}, {"sources": sources.copy()})
     assert list(found.sounds) == ["prediction"]
     assert list(found.faults) == ["target"]
+
+
+def test_a_stereo_mixture_of_two_stems_is_no_stems() -> None:
+    """Two channels are as many as two stems: the axes of the prediction tell which is which."""
+    made, mixture = np.zeros((3, 2, 2, 8000), "float32"), np.zeros((3, 2, 8000), "float32")
+    stems = made.copy()
+
+    found = find_sounds(made, [mixture, stems], stems=["bass", "vocals"])
+
+    assert not found.faults
+    assert found.sounds["input"] is mixture
+    for index, name in enumerate(["bass", "vocals"]):
+        assert found.sounds[f"target.{name}"].base is stems
+        assert np.shares_memory(found.sounds[f"target.{name}"], stems[:, index])
