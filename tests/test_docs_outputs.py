@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 import earmark
 from earmark.errors import ArgumentError
 from earmark.outputs import registry
-from earmark.outputs.find import Found, find_sounds
+from earmark.outputs.find import find_sounds
+from earmark_integrations.loop import AudioMonitor
+from tests.integrations.lightning_models import clips_in
 
 PAGE = Path(__file__).parents[1] / "docs" / "outputs.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -21,23 +26,22 @@ LINES = [
     for code in re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
     for line in code.splitlines()
 ]
-WAV, OTHER = np.zeros((2, 8000), "float32"), np.ones((2, 8000), "float32")
-STEMS = np.zeros((2, 2, 8000), "float32")
-COUNTS = np.array([20, 25])
-MEL = np.zeros((2, 80, 25), "float32")
+FRAMES, HOP, RATE = 8000, 256, 16_000
+STEMS = torch.stack([torch.full((2, FRAMES), level) for level in (0.25, 0.5)], dim=1)
+WAV, OTHER = STEMS[:, 0], STEMS[:, 1]
+COUNTS = torch.tensor([20, 25])
+MEL = torch.full((2, 80, 25), -4.0)
 
 
 class MyOutput:
+    """What the page registers."""
+
     wav = WAV
 
 
-def found_by(outputs: Any, batch: Any, **arguments: Any) -> Found:
-    """What a monitor with these arguments finds."""
-    selectors: dict[str, Any] = {
-        role: arguments.pop(role) for role in ("input", "target", "prediction") if role in arguments
-    }
-    decoded = ("prediction",) if arguments.pop("decode", None) else ()
-    return find_sounds(outputs, batch, selectors=selectors, decoded=decoded, **arguments)
+def vocoder(mel: Tensor) -> Tensor:
+    """From `(B, 80, frames)` to as many hops of sound, at a level that the mel says."""
+    return (-1 / mel.mean(1)).repeat_interleave(HOP, dim=-1)
 
 
 EXPECTED = [
@@ -49,28 +53,36 @@ EXPECTED = [
     (WAV, {"pair": (WAV, OTHER)}, {"target": OTHER}),
     (MyOutput(), None, {"prediction": WAV}),
     (STEMS, None, {"prediction.speech": STEMS[:, 0], "prediction.noise": STEMS[:, 1]}),
-    (WAV, {"num_samples": COUNTS}, {"prediction": WAV}),
-    ({"wav": WAV, "mel_lengths": COUNTS}, None, {"prediction": WAV}),
-    ({"mel": MEL}, None, {"prediction": MEL}),
+    (WAV, {"num_samples": COUNTS}, {"prediction": [WAV[0, :20], WAV[1, :25]]}),
+    (
+        {"wav": WAV, "mel_lengths": COUNTS},
+        None,
+        {"prediction": [WAV[0, : 20 * HOP], WAV[1, : 25 * HOP]]},
+    ),
+    ({"mel": MEL}, None, {"prediction": WAV[:, : 25 * HOP]}),
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.*does not say which items it draws")
 @pytest.mark.parametrize(("line", "case"), list(zip(LINES, EXPECTED, strict=True)))
-def test_every_line_finds_what_it_says(line: str, case: tuple[Any, Any, dict[str, Any]]) -> None:
-    """The arguments on the page lead to the very arrays that they name."""
+def test_every_line_finds_what_it_says(
+    line: str, case: tuple[Any, Any, dict[str, Any]], tmp_path: Path
+) -> None:
+    """A monitor with the arguments on the page logs the very sounds that they name."""
     outputs, batch, expected = case
-    known = {"AudioMonitor": dict, "earmark": earmark, "MyOutput": MyOutput, "vocoder": str}
+    made = partial(AudioMonitor, nn.Identity(), run_dir=tmp_path, sample_rate=RATE, strict=True)
+    known = {"AudioMonitor": made, "earmark": earmark, "MyOutput": MyOutput, "vocoder": vocoder}
+    try:
+        monitor = eval(line.partition("  #")[0], known) or made()  # noqa: S307 - the page is ours
+        with monitor, monitor.validation(epoch=0):
+            monitor.batch(outputs, batch)
+    finally:
+        registry._registered.pop(MyOutput, None)  # pyright: ignore[reportPrivateUsage] - undone
 
-    arguments = eval(line.partition("  #")[0], known) or {}  # noqa: S307 - the page is ours
-    found = found_by(outputs, batch, **arguments)
-
-    assert found.faults == {}
-    for role, value in expected.items():
-        assert found.sounds[role] is value or found.sounds[role].base is value.base
-    if "lengths" in arguments:
-        by_hop = 256 if isinstance(arguments["lengths"], dict) else 1
-        np.testing.assert_array_equal(found.lengths["prediction"], COUNTS * by_hop)
-    registry._registered.pop(MyOutput, None)  # pyright: ignore[reportPrivateUsage] - ours to undo
+    for role, sounds in expected.items():
+        logged = sorted(clips_in(tmp_path, role=role), key=lambda clip: clip.example)
+        for clip, sound in zip(logged, sounds, strict=True):
+            np.testing.assert_array_equal(clip.audio.samples[:, 0], sound.numpy())
 
 
 def test_the_message_on_the_page_is_the_one_that_is_told() -> None:

@@ -11,9 +11,12 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
+from accelerate import Accelerator
 from click.testing import CliRunner
+from ignite.engine import Engine
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from transformers import Trainer, TrainingArguments
 
 import earmark
 from earmark.cli import cli
@@ -53,9 +56,13 @@ class Denoiser(pl.LightningModule):
         """The error of a gain."""
         return nn.functional.mse_loss(self.gain * batch["noisy"], batch["clean"])
 
+    def forward(self, noisy: Tensor) -> Tensor:
+        """The louder or quieter sounds."""
+        return self.gain * noisy
+
     def validation_step(self, batch: dict[str, Any], _: int) -> dict[str, Tensor]:
         """What the README says it returns."""
-        return {"prediction": self.gain * batch["noisy"], "target": batch["clean"]}
+        return {"prediction": self(batch["noisy"]), "target": batch["clean"]}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The simplest there is."""
@@ -63,13 +70,18 @@ class Denoiser(pl.LightningModule):
 
 
 @pytest.fixture(name="names")
-def fixture_names() -> dict[str, Any]:
+def fixture_names(_store: ObjectStore) -> dict[str, Any]:
     """What the README's snippets take for granted: a model, its data, and some sounds."""
     loader = DataLoader(Clips(), batch_size=2)
     steps = iter(range(100, 10_000, 100))
     sound = torch.sin(torch.arange(16_000) / 10) / 4
+    model = Denoiser()
     return {
-        "model": Denoiser(),
+        "model": model,
+        "hf_trainer": Trainer(model, TrainingArguments("out", report_to="none", use_cpu=True)),
+        "evaluator": Engine(lambda engine, batch: batch),
+        "engine": Engine(lambda engine, batch: batch),
+        "accelerator": Accelerator(project_dir="out", cpu=True),
         "train_loader": loader,
         "val_loader": loader,
         "train_one_epoch": lambda: next(steps),
@@ -89,7 +101,6 @@ def fixture_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[
         yield store
 
 
-@pytest.mark.usefixtures("_store")
 def test_every_python_snippet_runs(names: dict[str, Any]) -> None:
     """The snippets train a model, log clips, read them back, and leave the runs they speak of."""
     with told() as messages:
@@ -106,6 +117,8 @@ def test_every_python_snippet_runs(names: dict[str, Any]) -> None:
     assert [(c.epoch, c.step) for c in looped] == [(0, 100), (5, 600), (10, 1100), (15, 1600)]
     widened = {c.role: c.audio for c in earmark.open_run("runs/upsampler").clips(example="utt-8")}
     assert [audio.duration_seconds for audio in widened.values()] == [0.75, 0.75]
+    listened = earmark.open_run("out/earmark").clips(role="prediction")
+    assert [(clip.step, clip.caption) for clip in listened] == [(100, "clip 0"), (100, "clip 1")]
 
 
 @pytest.mark.usefixtures("_store")

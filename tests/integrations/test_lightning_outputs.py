@@ -186,6 +186,34 @@ def test_further_roles_are_heard_beside_the_prediction(tmp_path: Path) -> None:
         check(listener, role, gain)
 
 
+def test_sounds_are_joined_by_a_function(tmp_path: Path) -> None:
+    """Those of one example as a role of its own, those of several as one item of a demo set."""
+
+    def joined(outputs: Any, batch: Any) -> Tensor:
+        return torch.cat([outputs["prediction"], -outputs["prediction"]], dim=-1)
+
+    def all_of(module: Any, batch: Any) -> Tensor:
+        return torch.cat([speech(int(index), LONG) for index in batch["indices"][0]])[None]
+
+    messages, listener = echoed(
+        tmp_path / "roles", lambda sound: {"prediction": sound}, roles={"joined": joined}
+    )
+    demo = [{"indices": torch.tensor([3, 1, 2])}]
+    one = monitor(demo=demo, predict=all_of, run_dir=tmp_path / "demo")
+    assert messages + fit(tmp_path, one) == []
+
+    clips = clips_in(listener.run_dir, role="joined")
+    assert len(clips) > 0
+    for clip in clips:
+        first, second = heard(clip)[:LONG], heard(clip)[LONG:]
+        np.testing.assert_array_equal(first, -second)
+        np.testing.assert_array_equal(first, speech(int(clip.example), LONG).numpy())
+    (clip,) = clips_in(tmp_path / "demo")
+    parts = np.split(heard(clip), 3)
+    for part, index in zip(parts, (3, 1, 2), strict=True):
+        np.testing.assert_array_equal(part, speech(index, LONG).numpy())
+
+
 def test_a_type_that_is_registered_is_found(tmp_path: Path) -> None:
     """Three lines; before them, one warning says which."""
     messages, _ = echoed(tmp_path / "before", Sealed)
