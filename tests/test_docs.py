@@ -18,9 +18,10 @@ from click.testing import CliRunner
 from torch import nn
 
 import earmark
-from earmark import convert, registry
+from earmark import convert
 from earmark.captions import TEXT_KEYS
 from earmark.cli import cli
+from earmark.outputs import registry
 from earmark.selection import ID_KEYS
 from earmark_integrations import loop
 from earmark_integrations._listener import Listener
