@@ -16,6 +16,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 from torch import nn
+from torch.utils.data import default_collate
+from transformers import Trainer, TrainingArguments
 
 import earmark
 from earmark import convert
@@ -25,7 +27,8 @@ from earmark.outputs import registry
 from earmark.selection import ID_KEYS
 from earmark_integrations import loop
 from earmark_integrations._listener import Listener
-from tests.docs_models import FRAMES, RATE, DenoiserModule, names, tone
+from earmark_integrations.transformers import AudioMonitor
+from tests.docs_models import FRAMES, RATE, Clips, Denoiser, DenoiserModule, names, tone
 from tests.integrations.lightning_models import clips_in, told
 
 ROOT = Path(__file__).parents[1]
@@ -92,6 +95,22 @@ def test_transformers() -> None:
     assert logged("out/earmark", "target") == [(1, 1), (2, 2)]
     heard = clips_in("out/demo/earmark", role="prediction")
     assert heard[-1].caption == "a text that the model does not take | step 1"
+
+
+def test_the_trainer_of_transformers_can_keep_texts() -> None:
+    """With the three things that the page names."""
+
+    class Accepting(Denoiser):
+        def forward(self, noisy: torch.Tensor, clean: Any = None, **_: Any) -> Any:
+            return super().forward(noisy, clean)
+
+    settings: dict[str, Any] = {"remove_unused_columns": False, "eval_strategy": "epoch"}
+    args = TrainingArguments("out", max_steps=1, report_to="none", use_cpu=True, **settings)
+    data: dict[str, Any] = {"train_dataset": Clips(), "eval_dataset": Clips()}
+    monitor = AudioMonitor()
+    Trainer(Accepting(), args, data_collator=default_collate, callbacks=[monitor], **data).train()
+    captions = [clip.caption for clip in clips_in("out/earmark", role="prediction")]
+    assert captions == [f"clip {index}" for index in range(4)]
 
 
 def test_loop() -> None:

@@ -36,6 +36,7 @@ from tests.integrations.loop_models import (
     samples,
     steps_in_tensorboard,
 )
+from tests.integrations.sinks.trackers import finished, wandb_at_home_in, wandb_rows
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +82,21 @@ def test_clips_are_what_the_loop_hands_over(tmp_path: Path) -> None:
         assert np.abs(samples(clip) - made).max() <= STEP_24
     steps = steps_in_tensorboard(tmp_path / "events")
     assert steps["val/prediction/0"] == steps["val/loss"] == [3, 6]
+
+
+def test_clips_are_on_the_rows_of_wandb(tmp_path: Path) -> None:
+    """Those of the scalars that the accelerator logs at the step, which open its row."""
+    with wandb_at_home_in(tmp_path):
+        accelerator = Accelerator(project_dir=tmp_path, log_with="wandb", cpu=True)
+        accelerator.init_trackers("earmark-tests")
+        model = accelerator.prepare(Filter())
+        with AudioMonitor(accelerator, model, max_examples=1) as monitor:
+            train(accelerator, monitor, model)
+        tracked: Any = accelerator.get_tracker("wandb", unwrap=True)
+        rows = wandb_rows(finished(tracked))
+    losses = [row["_step"] for row in rows if "val/loss" in row]
+    clips = [row["_step"] for row in rows if "val/prediction" in row]
+    assert losses == clips == [3, 6]
 
 
 def test_predictions_have_the_precision_of_the_accelerator(tmp_path: Path) -> None:
