@@ -61,7 +61,7 @@ def test_every_sink_has_an_extra_of_its_name() -> None:
 
 def test_all_brings_every_extra_a_user_may_want() -> None:
     """The extra `all` asks for whatever the others do, this repository's own chores excepted."""
-    chores = {"all", "demo", "dev"}
+    chores = {"all", "demo", "dev", "recipes"}
     others = {str(need) for extra in _extras() - chores for need in _requirements(extra)}
 
     assert {str(need) for need in _requirements("all")} == others

@@ -15,7 +15,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from diffusers import DDIMScheduler, UNet1DModel
+from diffusers.models.unets.unet_1d import UNet1DModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from tones import tones
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -43,7 +44,7 @@ class Diffusion(pl.LightningModule):
             layers_per_block=1,
         )
         self.ema = AveragedModel(self.unet, multi_avg_fn=get_ema_multi_avg_fn(0.9))
-        self.scheduler = DDIMScheduler()
+        self.scheduler: Any = DDIMScheduler()
 
     def training_step(self, sounds: Tensor) -> Tensor:
         """Returns how far the noise that is found is from that which was added."""
@@ -52,7 +53,7 @@ class Diffusion(pl.LightningModule):
         noisy = self.scheduler.add_noise(sounds, noise, times)
         return torch.nn.functional.mse_loss(self.unet(noisy, times).sample, noise)
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Averages the weights."""
         self.ema.update_parameters(self.unet)
 
@@ -63,7 +64,7 @@ class Diffusion(pl.LightningModule):
 
 def sample(unet: nn.Module, noise: Tensor, steps: int) -> Tensor:
     """Returns sounds (B, 1, T), made of noise in so many steps."""
-    scheduler = DDIMScheduler()
+    scheduler: Any = DDIMScheduler()
     scheduler.set_timesteps(steps)
     for time in scheduler.timesteps:
         noise = scheduler.step(unet(noise, time).sample, time, noise).prev_sample
@@ -75,13 +76,13 @@ def main(run_dir: str | Path = "runs/diffusion") -> Diffusion:
     pl.seed_everything(0)
     diffusion = Diffusion()
     monitor = AudioMonitor(
-        demo=Noise(2, (1, 8_192)), predict=sample, weights="ema",
-        variants={"fast": {"steps": 2}, "slow": {"steps": 8}}, sample_rate=RATE, run_dir=run_dir,
+        demo=Noise(2, (1, 4_096)), predict=sample, weights="ema",
+        variants={"fast": {"steps": 2}, "slow": {"steps": 4}}, sample_rate=RATE, run_dir=run_dir,
     )  # fmt: skip
     trainer = pl.Trainer(
         max_epochs=2, callbacks=[monitor], logger=False, enable_checkpointing=False
     )
-    sounds: Any = tones(4, 0.512, RATE)[:, None]
+    sounds: Any = tones(4, 0.256, RATE)[:, None]
     trainer.fit(diffusion, DataLoader(sounds, batch_size=2))
     return diffusion
 

@@ -28,7 +28,7 @@ def small_codec() -> SNAC:
         encoder_rates=[2, 4, 8, 8],
         decoder_dim=64,
         decoder_rates=[8, 8, 4, 2],
-        attn_window_size=None,
+        attn_window_size=16,
         codebook_size=64,
         codebook_dim=4,
         vq_strides=[4, 2, 1],

@@ -44,9 +44,9 @@ class Enhancement(Brain):  # type: ignore[misc]  # SpeechBrain ships no types
 
     def compute_forward(self, batch: Any, stage: Stage) -> Tensor:
         """Returns the sounds without noise, (B, T)."""
-        noisy = batch.noisy.data
-        encoded = self.modules.encoder(noisy)
-        enhanced: Tensor = self.modules.decoder(encoded * self.modules.masks(encoded)[0])
+        modules: Any = self.modules
+        encoded = modules.encoder(batch.noisy.data)
+        enhanced: Tensor = modules.decoder(encoded * modules.masks(encoded)[0])
         return enhanced
 
     def compute_objectives(self, predictions: Tensor, batch: Any, stage: Stage) -> Tensor:
