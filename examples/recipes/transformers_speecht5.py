@@ -65,19 +65,16 @@ class Speaker(pl.LightningModule):
         config = SpeechT5HifiGanConfig(upsample_initial_channel=32, initializer_range=0.1)
         self.vocoder = SpeechT5HifiGan(config)
 
-    def _outputs(self, batch: Batch) -> Any:
-        voices = torch.zeros(len(batch["text"]), CONFIG.speaker_embedding_dim, device=self.device)
-        mask = (batch["ids"] > 0).long()
-        return self.model(batch["ids"], mask, labels=batch["mel"], speaker_embeddings=voices)
-
     def training_step(self, batch: Batch) -> Tensor:
         """Returns the model's own loss."""
-        loss: Tensor = self._outputs(batch).loss
+        loss: Tensor = self.validation_step(batch).loss
         return loss
 
     def validation_step(self, batch: Batch) -> Any:
         """Returns the model's own output, a `Seq2SeqSpectrogramOutput`."""
-        return self._outputs(batch)
+        voices = torch.zeros(len(batch["text"]), CONFIG.speaker_embedding_dim, device=self.device)
+        mask = (batch["ids"] > 0).long()
+        return self.model(batch["ids"], mask, labels=batch["mel"], speaker_embeddings=voices)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Returns AdamW for all but the vocoder."""
@@ -87,13 +84,12 @@ class Speaker(pl.LightningModule):
 def collate(items: list[tuple[str, Tensor]]) -> Batch:
     """Pads texts and sounds to the longest; in mels, -100 is padding, as SpeechT5 has it."""
     texts, sounds = zip(*items, strict=True)
+    ids = [torch.tensor(list(text.encode())) for text in texts]
     to_mel = MelSpectrogram(RATE, n_fft=1024, hop_length=HOP, n_mels=80)
     mels = [to_mel(sound).clamp(min=1e-5).log10().T[: len(sound) // HOP] for sound in sounds]
     return {
         "text": list(texts),
-        "ids": pad_sequence(
-            [torch.tensor(list(text.encode())) for text in texts], batch_first=True
-        ),
+        "ids": pad_sequence(ids, batch_first=True),
         "audio": pad_sequence(list(sounds), batch_first=True),
         "audio_lengths": torch.tensor([len(sound) for sound in sounds]),
         "mel": pad_sequence(mels, batch_first=True, padding_value=-100),
