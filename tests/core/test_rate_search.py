@@ -100,13 +100,8 @@ def test_a_missing_rate_lists_the_places_looked_at() -> None:
     """The message says where a rate would have been found, and what to pass."""
     module = SimpleNamespace(hparams={"audio": {}, "lr": 0.1})
     message = (
-<<<<<<< HEAD
-        "expected a sample rate, found none: looked for sample_rate, sampling_rate, samplerate, "
-        "sr in module, module.hparams, module.hparams.audio, datamodule; pass "
-=======
         "expected a sample rate, found none: looked for sample_rate, sampling_rate, samplerate, sr "
         "in module, module.hparams, module.hparams.audio, datamodule; pass "
->>>>>>> recipes
         "AudioMonitor(sample_rate=16000), or whatever the sounds have"
     )
     with pytest.raises(SampleRateError, match=f"^{re.escape(message)}$"):

@@ -164,13 +164,8 @@ def test_sounds_may_bring_their_rate(tmp_path: Path) -> None:
 def test_a_missing_rate_is_an_error_before_the_first_step(tmp_path: Path) -> None:
     """It lists where it was looked for: nothing is guessed, and nothing is written."""
     message = (
-<<<<<<< HEAD
-        "expected a sample rate, found none: looked for sample_rate, sampling_rate, samplerate, "
-        "sr in module, module.hparams, datamodule, datamodule.hparams; pass "
-=======
         "expected a sample rate, found none: looked for sample_rate, sampling_rate, samplerate, sr "
         "in module, module.hparams, datamodule, datamodule.hparams; pass "
->>>>>>> recipes
         "AudioMonitor(sample_rate=16000), or whatever the sounds have"
     )
     with pytest.raises(SampleRateError, match=f"^{re.escape(message)}$"):
