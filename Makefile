@@ -23,7 +23,7 @@ check: $(VENV)/dev.stamp  ## lint, formatting, types
 	$(BIN)/mypy
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: $(VENV)/bench/stamp  ## earmark and its peers side by side, about 5 minutes (ARGS=--million)
+bench: $(VENV)/bench/stamp  ## earmark and its peers side by side, about 10 minutes (ARGS=--million)
 	$(VENV)/bench/bin/python -m benchmarks $(ARGS)
 
 clean:  ## remove .venv, caches and built packages; runs stay
