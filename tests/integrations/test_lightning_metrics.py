@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio as si_sdr
@@ -34,7 +34,8 @@ def test_metrics_are_computed_of_what_was_heard(tmp_path: Path) -> None:
                 clips_in(listener.run_dir, role=role, example=example, epoch=epoch)[0]
                 for role in ("prediction", "target")
             )
-            expected = si_sdr(*(torch.tensor(heard(clip)) for clip in (prediction, target)))
+            made, wanted = torch.tensor(heard(prediction)), torch.tensor(heard(target))
+            expected = si_sdr(made, wanted)
             assert prediction.metrics["si_sdr"] == pytest.approx(expected.item(), abs=0.01)
             found = f"{prediction.metrics['si_sdr']:.2f} dB"
             assert prediction.caption == f"words {example} | {found}"
@@ -66,7 +67,7 @@ def test_a_metric_that_raises_costs_itself_alone(tmp_path: Path) -> None:
 
 def test_trackers_show_a_picture_of_each_sound(tmp_path: Path) -> None:
     """Beside it, at its step."""
-    logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
+    logger = TensorBoardLogger(tmp_path, name="", version="")
     listener = monitor(spectrogram=True)
     assert fit(tmp_path, listener, logger=logger, max_epochs=2) == []
     events = EventAccumulator(str(tmp_path)).Reload()
