@@ -39,6 +39,13 @@ SINGLE: dict[str, Callable[[torch.Tensor], Any]] = {
 def test_one_clip_does_not_keep_its_batch(make: Callable[[torch.Tensor], Any]) -> None:
     """Of a batch of 3 MB, one clip keeps its own 192 kB."""
     make(tracked_batch()[0])  # what a first call imports and caches is no clip's memory
+    # Threads that other tests left behind allocate now and then.
+    kept = min(kept_by(make) for _ in range(3))
+    assert CLIP_BYTES <= kept < 1.05 * CLIP_BYTES
+
+
+def kept_by(make: Callable[[torch.Tensor], Any]) -> int:
+    """How many bytes more there are once a clip is made, and its batch let go of."""
     batch, alive = tracked_batch()
     tracemalloc.start()
     try:
@@ -49,8 +56,8 @@ def test_one_clip_does_not_keep_its_batch(make: Callable[[torch.Tensor], Any]) -
         kept = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert CLIP_BYTES <= kept < 1.05 * CLIP_BYTES
     del clip
+    return kept
 
 
 def test_padding_cut_off_behind_is_not_kept() -> None:
