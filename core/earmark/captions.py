@@ -190,4 +190,5 @@ class _Template(string.Formatter):
         args: Sequence[Any],  # noqa: ARG002 - the base class hands it over
         kwargs: Mapping[str, Any],
     ) -> Any:
+        """Look a field up; what is not known is empty."""
         return kwargs.get(str(key), _Unknown())

@@ -67,6 +67,7 @@ class _Notes:
         self._current: tuple[str, BinaryIO] | None = None
 
     def find(self, number: int) -> bytes | None:
+        """Read the line of a take, by its number; `None` if there is none."""
         place = self._passed.pop(number, None)
         if place is not None:
             return self._line_at(*place)
@@ -101,6 +102,7 @@ class _Notes:
         return None
 
     def close(self) -> None:
+        """Close the file that is being read."""
         self._ahead.close()
 
 

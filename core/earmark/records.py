@@ -31,6 +31,7 @@ def read_records(place: Place, folder: str = "") -> Record | None:
         return None
 
     def read(file: str) -> list[Record]:
+        """Read the lines of one file; none if there is no such file."""
         if file not in names:
             return []
         records = parse_lines(tree.read(prefix + file))

@@ -92,6 +92,14 @@ def names_of_stems(module: nn.Module) -> list[str] | None:
     return list(names) if is_names and names else None
 
 
+def checked_places(run_dir: Any, sinks: Any, tag: Any) -> tuple[Any, Any, Any]:
+    """Refuse a run's directory, sinks or a tag that are none."""
+    check_kind("run_dir", run_dir, "a path", str, os.PathLike)
+    check_kind("sinks", sinks, "a list of names, such as ['wandb'], or of sinks", list, tuple)
+    check_kind("tag", tag, "text, such as 'val'", str)
+    return run_dir, sinks, tag
+
+
 def check_kind(name: str, value: object, expected: str, *kinds: type) -> None:
     """Refuse what is neither of these kinds nor left out."""
     if value is not None and not isinstance(value, kinds):

@@ -19,7 +19,6 @@ from typing import Any, Literal, TypeAlias
 from torch import nn
 
 from earmark.captions import Fields
-from earmark.metrics import check_metrics
 from earmark.monitor import Monitor
 from earmark.notices import Notices
 from earmark.outputs.finder import Finder, Variants
@@ -32,8 +31,8 @@ from earmark.selection import batch_size
 from earmark.sink import Sink
 from earmark_integrations._arguments import (
     Decode,
-    check_kind,
     checked_decode,
+    checked_places,
     checked_predictor,
     checked_selectors,
     named_decode,
@@ -44,7 +43,7 @@ from earmark_integrations._inference import inference, own_random_numbers
 from earmark_integrations._loaders import Place
 from earmark_integrations._predictor import Predict, Predictor, Weights
 from earmark_integrations.demo import demo_batches, drawn_demo
-from earmark_integrations.metrics import TensorMetric
+from earmark_integrations.metrics import tensor_metrics
 
 Moment: TypeAlias = Literal["batch", "epoch", "validation"]
 """What a training has reached: the end of a batch, of an epoch, or a validation."""
@@ -118,6 +117,9 @@ class Listener:
         StorageError: At the start, if the run's directory cannot be written.
     """
 
+    run_dir: Path | str | None = None
+    """The run's directory, or its URL, known from the start of the training on."""
+
     _predict_by_default: Predict | None = None
     """What makes the sounds where the framework does not show what a step returned."""
 
@@ -154,39 +156,27 @@ class Listener:
     ) -> None:
         super().__init__()
         named = {"input": input, "target": target, "prediction": prediction}
-        functions = check_metrics(metrics or {})
         self._monitor = Monitor(
             schedule=chosen_schedule(every_n_epochs, every_n_steps, schedule),
             max_examples=max_examples,
             examples=examples,
-            finder=Finder(
-                selectors=checked_selectors(named, roles),
-                stems=stems,
-                lengths=lengths,
-                transform=transform,
-            ),
+            finder=Finder(checked_selectors(named, roles), stems, lengths, transform=transform),
             captions=captions,
-            metrics={name: TensorMetric(function) for name, function in functions.items()},
+            metrics=tensor_metrics(metrics or {}),
             notices=Notices(strict=strict),
             sample_rate=sample_rate,
             ranks=ranks,
         )
         run = self._predict_by_default if predict is None else predict
         self._predictor = checked_predictor(run, demo, variants, weights)
-        check_kind("run_dir", run_dir, "a path", str, os.PathLike)
-        check_kind("sinks", sinks, "a list of names, such as ['wandb'], or of sinks", list, tuple)
-        check_kind("tag", tag, "text, such as 'val'", str)
-        self._demo = demo
-        self._counts_steps = getattr(self._monitor.schedule, "unit", "epoch") == "step"
-        self._decode = checked_decode(decode)
-        self._given_run_dir = run_dir
-        self._sinks = sinks
-        self._spectrogram = spectrogram
-        self._given_tag = tag
-        self._enabled = enabled
-        self._strict = strict
-        self.run_dir: Path | str | None = None
-        """The run's directory, or its URL, known from the start of the training on."""
+        self._given_run_dir, self._sinks, self._given_tag = checked_places(run_dir, sinks, tag)
+        self._demo, self._decode = demo, checked_decode(decode)
+        self._spectrogram, self._enabled = spectrogram, enabled
+
+    @property
+    def _counts_steps(self) -> bool:
+        """Whether it is steps that the schedule counts."""
+        return getattr(self._monitor.schedule, "unit", "epoch") == "step"
 
     @property
     def notices(self) -> Notices:

@@ -50,6 +50,7 @@ class Progress:
         self._seen[loader_index] = start + (batch_size(batch) if makes_batches(loader) else 1)
 
         def drawn(count: int) -> Drawn:
+            """Say which items so many examples are."""
             self._seen[loader_index] = max(self._seen[loader_index], start + count)
             return drawn_items(loader, start, count)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 
-class PlainLoop(LoopListener):
+class PlainLoop(LoopListener, ABC):
     """Listens where the loop says so; open from the start, so that errors raise there."""
 
     def __init__(self, model: nn.Module, **keywords: Unpack[Keywords]) -> None:
@@ -39,9 +40,9 @@ class PlainLoop(LoopListener):
                 world_size=world_size,
             )
 
+    @abstractmethod
     def _place(self) -> tuple[int, int]:
         """The rank of this process, and how many there are."""
-        raise NotImplementedError
 
     def _directory(self) -> Path:
         raise ArgumentError(

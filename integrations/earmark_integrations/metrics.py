@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from earmark.audio import Audio
+from earmark.metrics import check_metrics
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class TensorMetric:
         if reset is not None:
             reset()
         return value.float().mean() if isinstance(value, torch.Tensor) else value
+
+
+def tensor_metrics(metrics: Mapping[str, Any]) -> dict[str, TensorMetric]:
+    """Make metrics of clips of functions of tensors, by name.
+
+    Raises:
+        ArgumentTypeError: If they are not functions by name.
+        ArgumentError: If a name is empty.
+    """
+    return {name: TensorMetric(function) for name, function in check_metrics(metrics).items()}
 
 
 def _tensor(audio: Audio) -> torch.Tensor:

@@ -156,11 +156,10 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
     """The shape of an array or a tensor; `None` for anything else, and where it is not known."""
     try:
         shape = tuple(value.shape)
-    except (AttributeError, TypeError, RuntimeError, NotImplementedError):
-        return None  # a nested tensor, a lazy parameter
-    return (
-        shape if all(isinstance(size, int) for size in shape) else None
-    )  # symbols cannot be compared
+    except (AttributeError, TypeError, RuntimeError):  # none; of another kind; nested, lazy
+        return None
+    known = all(isinstance(size, int) for size in shape)
+    return shape if known else None  # symbols, as of a compiled model, cannot be compared
 
 
 def axes(value: Any) -> tuple[int, ...]:

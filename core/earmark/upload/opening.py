@@ -76,6 +76,7 @@ class _AtUrl:
         return Opening.create(self._spool, self._bucket.url, self._found.files)
 
     def open_recorder(self, sinks: Sequence[tuple[str, Sink]]) -> Recorder:
+        """Make the recorder, whose takes go to the sinks and the uploader."""
         try:
             holders = Holders(self._opening, len(sinks) + 1)
             feeds = [Feed(sink, self._notices, name, holders.let_go) for name, sink in sinks]

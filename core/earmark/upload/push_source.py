@@ -69,12 +69,15 @@ class _Local:
         self._run = run
 
     def names(self) -> list[str]:
+        """The names of all takes, in order."""
         return [str(take.name) for take in self._run.takes()]
 
     def given(self, sink: str) -> set[str]:
+        """The names of the takes that a sink was given."""
         return sent_to(Path(self._run.path), sink)
 
     def takes(self, names: Iterable[str], *, sounds: bool) -> Iterator[Take]:  # noqa: ARG002 - they are here
+        """Give the takes of these names."""
         wanted = set(names)
         return (take for take in self._run.takes() if str(take.name) in wanted)
 
@@ -103,13 +106,16 @@ class _Remote:
                     yield str(line["take"]), line
 
     def names(self) -> list[str]:
+        """The names of all takes, in order."""
         return [str(name) for name in self._names]
 
     def given(self, sink: str) -> set[str]:
+        """The names of the takes that a sink was given."""
         files = [file for file in self._bucket.sizes(SENT) if is_cursor_of(file, sink)]
         return takes_in(self._bucket.read(f"{SENT}/{file}") or b"" for file in files)
 
     def takes(self, names: Iterable[str], *, sounds: bool) -> Iterator[Take]:
+        """Give the takes of these names."""
         wanted = set(names)
         for name in self._names:
             line = self._records(str(name)) if str(name) in wanted else None
@@ -142,6 +148,7 @@ class _Remote:
         return {"take": name, "clips": clips, "links": links}
 
     def keep(self, cursor: str) -> None:
+        """Put a cursor into the run, for whoever pushes next."""
         file = self._folder / SENT / cursor
         if file.exists():
             self._bucket.put(f"{SENT}/{cursor}", file.read_bytes())

@@ -35,6 +35,7 @@ class _Writer:
     segments: list[Growing] = field(default_factory=lambda: [Growing()])
 
     def add(self, num_bytes: int) -> None:
+        """Count a line, which may begin another segment."""
         if self.count and self.count % TAKES_PER_SEGMENT == 0:
             self.starts.append(self.size)
             self.segments.append(Growing())
