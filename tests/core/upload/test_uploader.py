@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 
 import earmark.upload.segments
+import earmark.upload.uploader
 from earmark import EarmarkWarning, Run, Take
 from earmark.testing import MemorySink, noise
-from tests.core.behind import LONG, GatedSink, wait_until
+from tests.core.behind import LONG, GatedSink, run_script
 from tests.core.faults import told
 from tests.core.object_store import ObjectStore
 from tests.core.uploads import (
@@ -187,19 +189,43 @@ def test_a_store_that_is_down_costs_training_nothing(
     store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run opens, logs and closes within its bound; what is left is told, and kept."""
-    be_quick(monkeypatch, 0.2, 0.2)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
-    with told() as messages:
-        run = Run(store.url("run"), spool=tmp_path)
-        log(run, *range(4))
-        wait_until(lambda: len(left_in(tmp_path)) == 4)
-        run.close(timeout=0.1)
+    script = """
+import sys
+from pathlib import Path
+import pytest
+from earmark import Run
+from tests.core.behind import wait_until
+from tests.core.uploads import be_quick, left_in, log
 
-    assert len(messages) == 2
-    assert "expected an answer from 's3://bucket/run', got " in messages[0]
-    assert "4 takes were not sent to 's3://bucket/run' yet: they are in " in messages[1]
+spool = Path(sys.argv[1])
+with pytest.MonkeyPatch.context() as patch:
+    be_quick(patch, 0.2, 0.2)
+    run = Run("s3://bucket/run", spool=spool)
+    log(run, *range(4))
+    wait_until(lambda: len(left_in(spool)) == 4)
+    run.close(timeout=0.1)
+"""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
+    said = run_script(script, tmp_path)["stderr"]
+
+    assert said.count("EarmarkWarning: ") == 2
+    assert "expected an answer from 's3://bucket/run', got " in said
+    assert "4 takes were not sent to 's3://bucket/run' yet: they are in " in said
     assert len(left_in(tmp_path)) == 4
     assert store.requests == []
+
+
+def test_waiting_takes_nothing_from_the_numbers_that_training_draws(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Waits get longer up to a bound, differ, and leave Python's own generator as it was."""
+    monkeypatch.setattr(earmark.upload.uploader, "_FIRST_WAIT", 1.0)
+    monkeypatch.setattr(earmark.upload.uploader, "_LONGEST_WAIT", 30.0)
+    before = random.getstate()
+    for failures, longest in ((1, 1.0), (2, 2.0), (4, 8.0), (6, 30.0), (10_000, 30.0)):
+        waits = {earmark.upload.uploader._wait_after(failures) for _ in range(100)}
+        assert longest / 2 <= min(waits) < max(waits) <= longest
+    assert random.getstate() == before
 
 
 def test_a_store_that_comes_back_gets_everything(
