@@ -12,7 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import unquote
 
 import numpy as np
@@ -24,6 +24,8 @@ from earmark.errors import AudioFileNotFoundError, AudioTypeError, DecodeError, 
 from earmark.lazy import lazy
 from earmark.reference import fetch, has_unknown_scheme, is_file_url, is_reference
 from earmark.samples import Layout, Samples
+
+_Stamp: TypeAlias = tuple[int, int, int]
 
 
 class Origin(Protocol):
@@ -80,6 +82,11 @@ class FileOrigin:
 
     file: str | Path
     header: Header
+    stamp: _Stamp | None = None
+    """What tells that it was written since; `None` for a file of a run, which never changes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FileOrigin, (self.file, self.header)  # a copy on another machine has its own stamp
 
     @lazy
     def path(self) -> Path:
@@ -89,18 +96,33 @@ class FileOrigin:
     @classmethod
     def open(cls, path: Path) -> FileOrigin:
         """Read the file's header, and no sample."""
-        return cls(path, read_header(path))
+        stamp = _stamp_of(path)
+        return cls(path, read_header(path), stamp)
 
     def read(self) -> Samples:
         """Decode the file, if it is still the one whose header was read."""
         now = read_header(self.path)
         if _extent(now) != _extent(self.header):
-            raise DecodeError(
-                f"expected {str(self.path)!r} as it was when this Audio was made, "
-                f"{_extent(self.header)}, got {_extent(now)}: give each sound a file of its own, "
-                "or make the Audio anew"
-            )
-        return frozen(decode(self.path)[0])
+            raise self._changed(f", {_extent(self.header)}, got {_extent(now)}")
+        samples = decode(self.path)[0]
+        self._check_unchanged()
+        return frozen(samples)
+
+    def read_encoded(self) -> bytes:
+        """The file's bytes, if it is still the one whose header was read."""
+        data = self.path.read_bytes()
+        self._check_unchanged()
+        return data
+
+    def _check_unchanged(self) -> None:
+        if self.stamp is not None and self.stamp != _stamp_of(self.path):
+            raise self._changed(", got one that was written since")
+
+    def _changed(self, how: str) -> DecodeError:
+        return DecodeError(
+            f"expected {str(self.path)!r} as it was when this Audio was made{how}: give each sound "
+            "a file of its own, or make the Audio anew"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,6 +271,14 @@ def local_path(text: str) -> Path:
             "as str"
         )
     return path.absolute()
+
+
+def _stamp_of(path: Path) -> _Stamp | None:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # who reads it says what is wrong with it
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _extent(header: Header) -> str:

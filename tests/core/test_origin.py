@@ -146,6 +146,35 @@ def test_a_file_that_became_another_sound_is_an_error(frames: int, rate: int, fi
         origin.read()
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_a_file_that_was_written_again_is_an_error(tmp_path: Path, suffix: str) -> None:
+    """Another sound of the same rate and length is not taken for the one that was meant."""
+    file = tmp_path / f"noise.{suffix}"
+    soundfile.write(file, NOISE, 8000)
+    origin = FileOrigin.open(file)
+    np.testing.assert_array_equal(origin.read(), soundfile.read(file, dtype="float32")[0])
+    assert origin.read_encoded() == file.read_bytes()
+    soundfile.write(file, NOISE[::-1], 8000)
+    later = file.stat().st_mtime_ns + 1  # clocks of file systems are coarse
+    os.utime(file, ns=(later, later))
+
+    for read in (origin.read, origin.read_encoded):
+        with pytest.raises(
+            DecodeError,
+            match=r"expected '.*noise\.\w+' as it was when this Audio was made, got one that was "
+            "written since: give each sound a file of its own, or make the Audio anew",
+        ):
+            read()
+
+
+def test_a_file_that_was_copied_elsewhere_is_the_same_sound(file: Path) -> None:
+    """An `Audio` may be unpickled on another machine, where its file has another date."""
+    origin = pickle.loads(pickle.dumps(FileOrigin.open(file)))  # noqa: S301 - our own
+    os.utime(file, ns=(1, 1))
+
+    assert len(origin.read()) == 500
+
+
 def test_a_file_that_is_gone_is_an_error_when_it_is_read(file: Path) -> None:
     """The header is remembered, the samples are gone with the file."""
     origin = FileOrigin.open(file)
