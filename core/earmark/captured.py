@@ -12,7 +12,7 @@ from earmark.convert import Buffer, Source
 from earmark.errors import EarmarkError, PendingFullError
 from earmark.level import measure
 from earmark.memory import MIB, Memory
-from earmark.origin import BlocksOrigin
+from earmark.origin import ArrayOrigin, BlocksOrigin, BytesOrigin
 from earmark.samples import Layout
 
 
@@ -33,11 +33,7 @@ class Loan:
         size, self._allocate = source.num_bytes, source.allocate
         buffer = memory.acquire(size, self._allocate)
         if buffer is None:
-            raise PendingFullError(
-                f"expected room for {size / MIB:.1f} MiB more, got {memory.in_use / MIB:.1f} MiB "
-                "that are still waiting to be published: log less often, or pass a larger "
-                "max_pending_mib"
-            )
+            raise _no_room(size, memory)
         self._memory, self._whole = memory, buffer
         self._holders, self._lock = 1, threading.Lock()
         try:
@@ -59,6 +55,46 @@ class Loan:
             left = self._holders
         if not left:
             self._memory.release(self._whole, self._allocate)
+
+
+class Reservation:
+    """Room for a sound whose memory is there already, and which nobody writes over.
+
+    Args:
+        memory: Where it is counted.
+        num_bytes: The sound's size.
+
+    Raises:
+        PendingFullError: If there is no room for it.
+    """
+
+    def __init__(self, memory: Memory, num_bytes: int) -> None:
+        if not memory.reserve(num_bytes):
+            raise _no_room(num_bytes, memory)
+        self._memory, self._num_bytes = memory, num_bytes
+
+    @classmethod
+    def of(cls, audio: Audio, memory: Memory) -> Reservation | None:
+        """Count a sound; `None` for one in a file or at a URL, which takes up no memory yet."""
+        match audio.origin:
+            case ArrayOrigin(samples=samples):
+                return cls(memory, samples.nbytes)
+            case BytesOrigin(data=data):
+                return cls(memory, len(data))
+            case _:
+                return None
+
+    def let_go(self) -> None:
+        """Count it no longer."""
+        self._memory.free(self._num_bytes)
+
+
+def _no_room(num_bytes: int, memory: Memory) -> PendingFullError:
+    return PendingFullError(
+        f"expected room for {num_bytes / MIB:.1f} MiB more, got {memory.in_use / MIB:.1f} MiB "
+        "that are still waiting to be published: log less often, or pass a larger "
+        "max_pending_mib"
+    )
 
 
 @dataclass(eq=False)

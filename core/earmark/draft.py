@@ -6,17 +6,18 @@ dtype; give it its place; copy its samples.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from earmark import convert
 from earmark.audio import Audio
-from earmark.captured import Captured, Loan
+from earmark.captured import Captured, Loan, Reservation
 from earmark.convert import Source
 from earmark.errors import (
     ArgumentError,
@@ -36,6 +37,8 @@ from earmark.samples import Layout
 PerRole: TypeAlias = Any
 """One value for all roles, or a mapping from role to value."""
 
+_Taken = TypeVar("_Taken")
+
 
 @dataclass(eq=False)
 class Entry:
@@ -46,6 +49,8 @@ class Entry:
     role: str
     caption: str
     metrics: Mapping[str, Any]
+    room: Loan | Reservation | None
+    """What it takes up until it is published."""
 
 
 @dataclass
@@ -202,20 +207,27 @@ class Draft:
         metrics: Mapping[str, Any],
     ) -> None:
         role, text = _checked_role(role), _checked_text(caption)
+        # Last, since a sound that is then refused would keep its memory.
+        sound = self._with_room(take_in)
+        if isinstance(sound, Captured):
+            room: Loan | Reservation | None = sound.loan
+        else:
+            room = self._with_room(partial(Reservation.of, sound, self.memory))
+            text = sound.caption or "" if caption is None else text
+        self.entries.append(Entry(sound, example, role, text, metrics, room))
+
+    def _with_room(self, take: Callable[[], _Taken]) -> _Taken:
         try:
-            sound = take_in()  # last, since a sound that is then refused would keep its memory
+            return take()
         except PendingFullError:
             if not self._publish_part():
                 raise
-            sound = take_in()
-        if caption is None and isinstance(sound, Audio):
-            text = sound.caption or ""
-        self.entries.append(Entry(sound, example, role, text, metrics))
+            return take()
 
     def _publish_part(self) -> bool:
         """Have what is here published as a take of its own, and say whether that makes room."""
         # A take that is larger than all room would wait for itself.
-        if self.publish is None or not any(isinstance(e.sound, Captured) for e in self.entries):
+        if self.publish is None or not any(entry.room for entry in self.entries):
             return False
         part, self.entries = replace(self), []
         self.publish(part)
@@ -228,8 +240,8 @@ class Draft:
 
     def give_back(self, entry: Entry) -> None:
         """Give the memory of one sound back."""
-        if isinstance(entry.sound, Captured):
-            entry.sound.loan.let_go()
+        if entry.room is not None:
+            entry.room.let_go()
 
     def _lost(self, example: str, role: str) -> str:
         return f"the {role} of example {example!r} at step {self.step}"
@@ -349,10 +361,21 @@ def _checked_metrics(metrics: object) -> Mapping[str, Any]:
     if metrics is None:
         return {}
     if isinstance(metrics, Mapping):
-        return dict(metrics)  # whose owner may well go on filling it
+        # Whose owner may well go on filling it, and counting in its tensors.
+        return {name: _owned(value) for name, value in metrics.items()}
     raise ArgumentTypeError(
         f"expected metrics by name, got {type(metrics).__name__}: pass {{'si_sdr': 12.5}}"
     )
+
+
+def _owned(metric: Any) -> Any:
+    """Copy numbers that may change in place, in the order of their device, without reading one."""
+    if isinstance(metric, list | tuple):
+        return [_owned(value) for value in metric]
+    if callable(metric) or not hasattr(metric, "shape"):
+        return metric
+    number = metric.detach() if hasattr(metric, "detach") else metric  # no graph is kept alive
+    return number.clone() if hasattr(number, "clone") else copy.copy(number)
 
 
 def _checked_text(caption: object) -> str:

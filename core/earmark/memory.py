@@ -24,6 +24,7 @@ class Memory:
 
     def __init__(self, limit: int, max_wait_seconds: float = 10.0) -> None:
         self._limit = limit
+        self._keeps = True
         self._max_wait = max_wait_seconds
         self._reset()
 
@@ -76,9 +77,8 @@ class Memory:
         self._check_fork()
         size = _size_class(num_bytes)
         with self._room:
-            if not self._has_room(size) and not self._wait_for(size):
+            if not self._count(size):
                 return None
-            self._in_use += size
             free = self._free[allocate, size]
             if free:
                 self._kept -= size
@@ -90,12 +90,39 @@ class Memory:
             self._free_up(size)
             raise
 
+    def reserve(self, num_bytes: int) -> bool:
+        """Count memory that is there already, waiting for room as `acquire` does.
+
+        Args:
+            num_bytes: How many, to be given back to `free`.
+
+        Returns:
+            Whether there is room for them.
+        """
+        self._check_fork()
+        with self._room:
+            counted = self._count(_size_class(num_bytes))
+            self._forget()
+            return counted
+
+    def free(self, num_bytes: int) -> None:
+        """Count what was reserved no longer."""
+        self._check_fork()
+        self._free_up(_size_class(num_bytes))
+
+    def close(self) -> None:
+        """Keep no buffer for later: those that are in use go back to the system, too."""
+        with self._room:
+            self._keeps = False
+            self._free.clear()
+            self._kept = 0
+
     def release(self, buffer: Buffer, allocate: Allocate = pageable) -> None:
         """Take a buffer back, to the kind of memory that it was acquired as."""
         self._check_fork()
         with self._room:
             self._free_up(buffer.nbytes)
-            if self._in_use + self._kept + buffer.nbytes <= self._limit:
+            if self._keeps and self._in_use + self._kept + buffer.nbytes <= self._limit:
                 self._free[allocate, buffer.nbytes].append(buffer)
                 self._kept += buffer.nbytes
 
@@ -109,6 +136,12 @@ class Memory:
         # A child has none of its parent's threads, to wait for or to let go of a lock.
         if os.getpid() != self._pid:
             self._reset()
+
+    def _count(self, size: int) -> bool:
+        if not self._has_room(size) and not self._wait_for(size):
+            return False
+        self._in_use += size
+        return True
 
     def _has_room(self, size: int) -> bool:
         return self._in_use == 0 or self._in_use + size <= self._limit

@@ -214,5 +214,5 @@ def _refused(writer: Writer | None, error: OSError) -> StorageError:
     place = "" if writer is None else f" at {str(writer.root)!r}"
     return StorageError(
         f"expected a directory that can be written{place}, got {error}: make room, or "
-        "make it writable again; each later take is tried anew"
+        "make it writable again, or put it back; each later take is tried anew"
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
 import sys
-import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +21,7 @@ from earmark.arguments import (
     checked_whole,
 )
 from earmark.draft import Draft, PerRole
+from earmark.ending import Ending
 from earmark.errors import EarmarkError
 from earmark.job import this_job
 from earmark.memory import MIB, Memory
@@ -34,9 +33,6 @@ from earmark.recorder import Recorder
 from earmark.schedule import Position, Schedule
 from earmark.sink import Sink
 from earmark.strangers import find_strangers, told_of
-
-_EXIT_SECONDS = 10.0
-"""How long a process that ends waits for what was logged and not published."""
 
 
 class Run:
@@ -139,7 +135,7 @@ class Run:
                 config=config,
                 bit_depth=bit_depth,
             )
-            _close_at_exit(self._recorder)
+            self._ending = Ending(self._recorder)
 
     def _open(self, sinks: Sequence[str | Sink], *, dry_run: bool, **opening: Any) -> Recorder:
         if dry_run:
@@ -150,7 +146,9 @@ class Run:
         return recorder
 
     def _say_hello(self) -> None:
-        sys.stderr.write(f"earmark: clips go to {self.path} (list them: earmark ls {self.path})\n")
+        hello = f"earmark: clips go to {self.path} (list them: earmark ls {self.path})\n"
+        with suppress(AttributeError, OSError, ValueError):  # there is none, or nobody behind it
+            sys.stderr.write(hello)
         if not isinstance(self.path, Path):  # what was last changed there, nobody knows
             return
         with suppress(OSError):  # then there is nobody to ask
@@ -321,6 +319,7 @@ class Run:
             draft.release()
             return
         if draft.entries:
+            self._ending.in_this_process()
             self._last = self._granted
             self._recorder.submit(draft)
 
@@ -360,7 +359,9 @@ class Run:
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
-        if not recorder.close(timeout):
+        closed = recorder.close(timeout)
+        self._memory.close()
+        if not closed:
             self._notices.tell(
                 "close",
                 f"{self._memory.in_use / MIB:.1f} MiB of clips were still waiting to be published "
@@ -383,15 +384,3 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
-
-
-def _close_at_exit(recorder: Recorder) -> None:
-    waiting = weakref.ref(recorder)
-
-    def finish() -> None:
-        """Publish what is pending, if the recorder is still there."""
-        left = waiting()
-        if left is not None:
-            left.finish(_EXIT_SECONDS)
-
-    atexit.register(finish)

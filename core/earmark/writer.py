@@ -174,7 +174,8 @@ class Writer:
     def _link_to_reference(self, clip: Clip) -> dict[str, Any]:
         content = f"{digest(_samples(clip.audio))}@{clip.audio.sample_rate}"
         name = reference_name(clip.example, clip.role, hashlib.sha256(content.encode()).hexdigest())
-        if name not in self._references:
+        # Somebody may have pruned the run since, or put back an older one.
+        if name not in self._references or not (self.root / TAKES / name).is_dir():
             self._references[name] = self._stored_reference(name, clip)
         sound = self._references[name]
         header = Header(
@@ -242,7 +243,7 @@ def _kept(audio: Audio) -> tuple[bytes, Header, str] | None:
     suffix = kept_suffix(origin.header)
     if suffix is None:
         return None
-    data = origin.data if isinstance(origin, BytesOrigin) else origin.path.read_bytes()
+    data = origin.data if isinstance(origin, BytesOrigin) else origin.read_encoded()
     return data, origin.header, suffix
 
 

@@ -83,6 +83,25 @@ def test_what_happens_to_metrics_later_does_not_count() -> None:
     assert taken.entries[0].metrics == {"si_sdr": 1.0}
 
 
+def test_metrics_are_those_at_the_time_of_the_call() -> None:
+    """Who goes on counting in the same tensor or array changes no clip, and keeps no graph."""
+    weight = torch.ones(3, requires_grad=True)
+    one, each, array, listed = torch.tensor(1.0), weight * 2, np.array(3.0), [torch.tensor(4.0)] * 3
+    taken = draft()
+    given = {"one": one, "each": each, "array": array, "listed": listed, "function": max}
+    taken.add_batch({"prediction": BATCH}, sample_rate=16_000, metrics=given)
+    with torch.no_grad():
+        for tensor in (one, each, *listed):
+            tensor.add_(100)
+    array += 100
+
+    for entry in taken.entries:
+        numbers = {name: float(entry.metrics[name]) for name in ("one", "each", "array", "listed")}
+        assert numbers == {"one": 1.0, "each": 2.0, "array": 3.0, "listed": 4.0}
+        assert not entry.metrics["each"].requires_grad
+        assert entry.metrics["function"] is max
+
+
 def test_a_batch_is_taken_apart() -> None:
     """Each example has its own sound of every role, caption and metrics."""
     taken = draft()

@@ -17,12 +17,12 @@ from tests.core.behind import LONG, run_script, steps
 START = """
 import atexit, os, sys
 import numpy as np
-import earmark, earmark.run
+import earmark, earmark.ending
 from earmark.testing import MemorySink, noise
 from tests.core.behind import Gate, GatedSink, GatedSound
 
 gate, sink = Gate(), GatedSink()
-earmark.run._EXIT_SECONDS = float(sys.argv[2])
+earmark.ending._SECONDS = float(sys.argv[2])
 run = earmark.Run(sys.argv[1], sinks=[sink] if "hung sink" in sys.argv else [])
 if "gated" in sys.argv:
     atexit.register(gate.open)  # before what was registered earlier: all is pending until then

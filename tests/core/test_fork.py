@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from earmark import open_run
 from earmark.upkeep.check import check_run
-from tests.core.behind import run_script, steps
+from tests.core.behind import LONG, run_script, steps
 
 START = """
 import itertools, json, os, signal, sys, threading, warnings
@@ -200,6 +203,50 @@ def test_spawned_processes_open_the_run_themselves(tmp_path: Path) -> None:
     )
 
     assert sorted(writers(tmp_path / "run").values()) == [[0], [10, 11, 12], [20, 21, 22]]
+    assert_sound(tmp_path / "run")
+
+
+MULTIPROCESSING = """
+import multiprocessing, sys
+import earmark
+from earmark.testing import noise
+
+run = earmark.Run(sys.argv[2])
+
+def log(run, step):
+    run.log({"prediction": noise(seed=step)}, step=step, example="utt", sample_rate=16_000)
+
+def inherits(path):
+    for step in range(10, 30):
+        log(run, step)
+
+def opens(path):
+    of_its_own = earmark.Run(path)
+    for step in range(30, 50):
+        log(of_its_own, step)
+
+if __name__ == "__main__":
+    log(run, 0)
+    context = multiprocessing.get_context(sys.argv[1])
+    for work in (inherits, opens):
+        child = context.Process(target=work, args=(sys.argv[2],))
+        child.start()
+        child.join()
+        if child.exitcode:
+            sys.exit(child.exitcode)
+"""
+
+
+@pytest.mark.parametrize("how", ["fork", "forkserver", "spawn"])
+def test_a_child_of_multiprocessing_loses_nothing(tmp_path: Path, how: str) -> None:
+    """Without close, on a run it inherits or opens, though such a child ends without `atexit`."""
+    script = tmp_path / "script.py"
+    script.write_text(MULTIPROCESSING, encoding="utf-8")
+    subprocess.run([sys.executable, script, how, tmp_path / "run"], check=True, timeout=LONG)
+    found = sorted(writers(tmp_path / "run").values())
+
+    assert [0] in found
+    assert sorted(step for each in found for step in each) == [0, *range(10, 50)]
     assert_sound(tmp_path / "run")
 
 

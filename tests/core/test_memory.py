@@ -250,6 +250,38 @@ def test_many_threads_share_the_room() -> None:
     assert memory.in_use == 0
 
 
+def test_what_is_reserved_is_counted_and_not_copied() -> None:
+    """It makes buffers that are kept warm go, and leaves as much room as it does not take."""
+    memory = Memory(MIB)
+    memory.waiting_helps = False
+    buffer = taken(memory, MIB)
+    warm = weakref.ref(buffer)
+    memory.release(buffer)
+    del buffer
+    assert memory.reserve(MIB // 2)
+    assert warm() is None
+    assert not memory.reserve(MIB)
+    assert memory.acquire(MIB) is None
+    memory.free(MIB // 2)
+
+    assert memory.in_use == 0
+    assert taken(memory, MIB).nbytes == MIB
+
+
+def test_closed_it_keeps_nothing() -> None:
+    """Neither what was kept warm, nor what comes back later."""
+    memory = Memory(MIB)
+    first, second = taken(memory, 100_000), taken(memory, 100_000)
+    ever = [weakref.ref(first), weakref.ref(second)]
+    memory.release(first)
+    memory.close()
+    memory.release(second)
+    del first, second
+
+    assert [gone() for gone in ever] == [None, None]
+    assert memory.in_use == 0
+
+
 def test_a_signal_handler_may_interrupt_it_anywhere() -> None:
     """A handler that logs finds the accounts in order, and leaves them so."""
     memory = Memory(MIB)

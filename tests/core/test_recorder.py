@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,24 @@ def test_a_file_that_is_gone_by_then_costs_its_own_clip_only(tmp_path: Path) -> 
     assert [clip.role for clip in open_run(tmp_path / "run").clips()] == ["prediction"]
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_a_file_that_is_written_again_by_then_is_not_another_sound(
+    tmp_path: Path, suffix: str
+) -> None:
+    """Who writes every sound to one file is told, and no clip has the sound of a later one."""
+    file, setup = tmp_path / f"same.{suffix}", Setup(tmp_path / "run")
+    soundfile.write(file, noise(), 16_000)
+    draft = setup.draft()
+    draft.add({"input": file, "prediction": noise()}, sample_rate=16_000, example="utt")
+    soundfile.write(file, noise(seed=1), 16_000)
+    later = file.stat().st_mtime_ns + 1  # clocks of file systems are coarse
+    os.utime(file, ns=(later, later))
+    with pytest.warns(EarmarkWarning, match=r"got one that was written since: give each sound a f"):
+        setup.publish(draft)
+
+    assert [clip.role for clip in open_run(tmp_path / "run").clips()] == ["prediction"]
+
+
 def test_without_a_writer_everything_is_done_but_writing() -> None:
     """A dry run converts and tells as the real one does, and passes nothing on."""
     setup = Setup(None)
@@ -194,7 +213,7 @@ def test_a_full_disk_costs_what_it_refused_and_one_warning(tmp_path: Path) -> No
     assert messages[0].startswith(
         f"earmark: a take of 2 clips at step 2 was not logged: expected a directory that can be "
         f"written at {str(tmp_path)!r}, got [Errno 27] File too large: make room, or make it "
-        "writable again; each later take is tried anew. Training goes on"
+        "writable again, or put it back; each later take is tried anew. Training goes on"
     )
     assert setup.notices.total == 2
     assert [take.step for take in open_run(tmp_path).takes()] == [1, 4]

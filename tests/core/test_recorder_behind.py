@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import threading
 import tracemalloc
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
-from earmark import Run, Take, open_run
+from earmark import Audio, Run, Take, open_run
 from earmark.memory import MIB
 from earmark.testing import MemorySink, noise
 from tests.core.behind import (
@@ -127,6 +129,58 @@ def test_a_burst_is_waited_for_then_dropped_and_told_once(tmp_path: Path) -> Non
     assert 5 <= len(kept) <= 8  # of 6,400 bytes each in 52,428, rounded up
     assert steps(tmp_path) == [*kept, 1000]
     assert len(records_in(tmp_path / "faults" / f"{writer_of(tmp_path)}.jsonl")) == 1000 - len(kept)
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_sounds_that_are_in_memory_already_are_bounded_as_well(
+    tmp_path: Path, encoded: bool
+) -> None:
+    """An `Audio` and encoded bytes are not copied, but count while they wait."""
+    file = io.BytesIO()
+    soundfile.write(file, noise(), 16_000, format="WAV", subtype="FLOAT")  # 6,400 bytes and a few
+    sound = file.getvalue() if encoded else Audio(noise(), 16_000, "as it was")
+    gate, run = Gate(), Run(tmp_path, max_pending_mib=0.05, max_wait_seconds=0.05)
+    log(run, 0, GatedSound(gate))
+    with told() as messages:
+        for step in range(1, 100):
+            log(run, step, sound)
+    gate.open()
+    assert run.flush(LONG)
+    kept = steps(tmp_path)
+    log(run, 100, sound)
+    run.close()
+
+    (message,) = messages
+    assert "expected room for 0.0 MiB more, got 0.0 MiB that are still waiting" in message
+    assert 5 <= len(kept) <= 8
+    assert steps(tmp_path) == [*kept, 100]
+    for samples in published(tmp_path).values():
+        np.testing.assert_array_equal(samples, noise())
+
+
+def test_a_take_of_sounds_in_memory_above_the_bound_loses_no_clip(tmp_path: Path) -> None:
+    """A file that has been read once is not read again when the first part makes room."""
+    file = io.BytesIO()
+    soundfile.write(file, noise(), 16_000, format="WAV", subtype="FLOAT")
+    with Run(tmp_path, strict=True, max_pending_mib=0.02, max_wait_seconds=LONG) as run:
+        files = [io.BytesIO(file.getvalue()) for _ in range(10)]
+        run.log_batch({"prediction": files}, step=0)
+
+    assert len(list(open_run(tmp_path).clips())) == 10
+
+
+def test_a_run_that_is_closed_holds_no_memory(tmp_path: Path) -> None:
+    """Though somebody still has it, as a script has the one of a `with` block."""
+    tracemalloc.start()
+    try:
+        with Run(tmp_path) as run:
+            run.log({"prediction": np.zeros(1 << 20, np.float32)}, step=0, sample_rate=16_000)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert run.flush()
+    assert held < MIB
 
 
 def test_a_burst_that_is_published_in_time_loses_nothing(tmp_path: Path) -> None:

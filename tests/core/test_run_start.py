@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,21 @@ def test_the_start_is_announced(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path = tmp_path / "vocoder"
     assert printed.err == f"earmark: clips go to {path} (list them: earmark ls {path})\n"
     assert printed.out == ""
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_job_without_a_stderr_trains_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    """There is none under pythonw, and where a daemon has closed it."""
+    stderr = io.StringIO() if closed else None
+    if stderr is not None:
+        stderr.close()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with Run(tmp_path) as run:
+        run.log({"prediction": noise()}, step=1, sample_rate=16_000)
+
+    assert len(list(open_run(tmp_path).takes())) == 1
 
 
 @pytest.mark.parametrize("rank", ["1", "7"])

@@ -73,6 +73,18 @@ def test_a_reference_that_is_there_is_not_written_again(tmp_path: Path) -> None:
     assert [take.step for take in open_run(tmp_path).takes()] == [1, 2]
 
 
+def test_a_reference_that_was_removed_is_stored_anew(tmp_path: Path) -> None:
+    """A run may be pruned from another machine while its writer pauses for hours."""
+    writer = Writer(tmp_path)
+    writer.publish(0, [clip(noise(), "target", step=0)])
+    (reference,) = (tmp_path / "takes").glob("ref.*")
+    shutil.rmtree(reference)
+    writer.publish(1, [clip(noise(), "target", step=1)])
+    (seen,) = open_run(tmp_path).clips(step=1)
+
+    np.testing.assert_array_equal(seen.audio.samples, noise())
+
+
 def test_what_two_processes_store_at_once_is_stored_once(tmp_path: Path) -> None:
     """Whoever comes second uses the sound that is there, and both takes are whole."""
     one, other = Writer(tmp_path), Writer(tmp_path)
