@@ -16,7 +16,7 @@ from earmark.names import INDEX, TAKES, TEMPORARY, WRITERS, TakeName
 from earmark.tree import Place
 
 _REFERENCE = re.compile(r"([^.]+)\.ref\.")
-_FILE = re.compile(r"\d+-")
+_FILE = re.compile(r"[0-9a-f]+-")
 _LONG = 3600.0
 """Seconds without a change after which a writer that cannot be asked is taken for gone."""
 _MOMENT = 2.0
@@ -79,7 +79,7 @@ def _writer_of(name: str) -> str | None:
     match = _REFERENCE.match(name)
     if match:
         return match[1]
-    return "" if _FILE.match(name) else None  # a file's name tells a process, but no machine
+    return "" if _FILE.match(name) else None  # a file's name tells nothing of its writer
 
 
 def _last_change(path: Path) -> float:

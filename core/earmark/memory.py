@@ -19,7 +19,7 @@ class Memory:
 
     Args:
         limit: How many bytes may be in use at once; a buffer larger than that is taken alone.
-        max_wait_seconds: How long `acquire` waits for room, in total, until room is made again.
+        max_wait_seconds: How long `acquire` waits for room, in total, until nothing is in use.
     """
 
     def __init__(self, limit: int, max_wait_seconds: float = 10.0) -> None:
@@ -129,7 +129,6 @@ class Memory:
     def _free_up(self, size: int) -> None:
         with self._room:
             self._in_use = max(0, self._in_use - size)  # a forked child releases what it inherited
-            self._patience = self._max_wait
             self._room.notify_all()
 
     def _check_fork(self) -> None:
@@ -138,6 +137,10 @@ class Memory:
             self._reset()
 
     def _count(self, size: int) -> bool:
+        if (
+            self._in_use == 0
+        ):  # not with every bit of room: a slow disk would hold training for ever
+            self._patience = self._max_wait
         if not self._has_room(size) and not self._wait_for(size):
             return False
         self._in_use += size
@@ -154,10 +157,8 @@ class Memory:
             lambda: self._has_room(size) or not (self._takes and self.waiting_helps),
             timeout=self._patience,
         )
-        if self._has_room(size):
-            return True
         self._patience = max(0.0, self._patience - (time.monotonic() - started))
-        return False
+        return self._has_room(size)
 
     def _forget(self) -> None:
         # Buffers of sizes that are no longer asked for make way.

@@ -60,7 +60,7 @@ class Run:
         max_pending_mib: How much may wait to be published, in MiB of samples as they were logged;
             a sound that is larger is taken alone, a take that is larger is published in parts.
             When that is full, logging waits, and then drops what there is no room for.
-        max_wait_seconds: How long logging waits for room in total, until room is made again.
+        max_wait_seconds: How long logging waits for room in total, until nothing waits any more.
         max_run_mib: How large the run is meant to become, in MiB: of one that is larger is told,
             and nothing is dropped.
         spectrogram: Whether trackers show a picture of each sound beside it, in absolute grey

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 
 import pytest
 
@@ -72,10 +73,11 @@ def test_leftovers_of_another_machine(run: Written) -> None:
     assert repair_run(run.path) == [f"removed {run.name(folder)}"]
 
 
+@pytest.mark.parametrize("name", [".tmp-4711-run.json", f".tmp-{secrets.token_hex(8)}-run.json"])
 @pytest.mark.parametrize("place", ["", "writers", "index", "takes"])
-def test_leftovers_of_nobody(run: Written, place: str) -> None:
+def test_leftovers_of_nobody(run: Written, place: str, name: str) -> None:
     """A half-written file, which names no machine, is removed when it is an hour old."""
-    file = run.path / place / f".tmp-{os.getpid()}-run.json"
+    file = run.path / place / name
     file.write_bytes(b"{")
 
     assert said(run) == []

@@ -153,7 +153,7 @@ def test_the_wait_is_bounded_in_total() -> None:
 
 
 def test_room_gives_patience_anew() -> None:
-    """When something was released after a wait in vain, waiting is worth a try again."""
+    """When all was released after a wait in vain, waiting is worth a try again."""
     memory = publishing(0.01)
     half, other = taken(memory, MIB // 2), taken(memory, MIB // 2)
     assert memory.acquire(MIB) is None
@@ -169,6 +169,18 @@ def test_room_gives_patience_anew() -> None:
     waiting.join(LONG)
 
     assert memory.in_use == 0
+
+
+def test_room_that_comes_bit_by_bit_gives_no_patience_anew() -> None:
+    """A disk slower than the training would hold it for ever; were it not so, this test hung."""
+    memory = publishing(0.01)
+    buffers = [taken(memory, MIB // 4) for _ in range(4)]
+    assert memory.acquire(MIB // 4) is None
+    memory._max_wait = FOR_EVER  # pyright: ignore[reportPrivateUsage]
+    for buffer in buffers[:3]:
+        memory.release(buffer)
+        buffers.append(taken(memory, MIB // 4))
+        assert memory.acquire(MIB // 4) is None
 
 
 def test_nobody_waits_while_it_does_not_help() -> None:

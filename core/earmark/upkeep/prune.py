@@ -13,7 +13,7 @@ from earmark.errors import ArgumentError
 from earmark.leftovers import Writers
 from earmark.names import INDEX, TAKES, TEMPORARY
 from earmark.run_size import size_of
-from earmark.store import RunStore, open_run
+from earmark.store import RunStore, open_run, take_names
 from earmark.tree import LocalTree, open_tree
 from earmark.upkeep.repair import repair_run
 
@@ -97,8 +97,12 @@ def _superfluous(run: RunStore, every: int) -> list[str]:
 def _unlinked(run: RunStore, removed: set[str]) -> list[str]:
     """The references to which only removed takes link; those of nobody are left alone."""
     links: dict[bool, set[str]] = {True: set(), False: set()}
+    unread = set(take_names(run.path))
     for take in run.takes():
         links[str(take.name) in removed].update(_references(take))
+        unread.discard(take.name)
+    if unread:  # a damaged take may link to any of them
+        return []
     return sorted(links[True] - links[False])
 
 
@@ -109,6 +113,6 @@ def _references(take: Take) -> Iterable[str]:
 
 def _remove(folder: Path) -> None:
     """Take a folder out of the run in one step, so that readers see all of it or nothing."""
-    hidden = folder.with_name(f"{TEMPORARY}{folder.name}")
+    hidden = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")  # as leftovers are named
     folder.rename(hidden)
     shutil.rmtree(hidden)

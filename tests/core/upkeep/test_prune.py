@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from earmark import Run, open_run
+from earmark import EarmarkWarning, Run, open_run
 from earmark.cli import cli
 from earmark.errors import ArgumentError
 from earmark.run_size import size_of
 from earmark.testing import noise
 from earmark.upkeep.check import check_run
 from earmark.upkeep.prune import prune_run
+from earmark.upkeep.repair import repair_run
+from tests.core.damage import age
 
 
 def written(root: Path, steps: int = 12) -> Path:
@@ -74,6 +76,42 @@ def test_training_goes_on_in_a_pruned_run(tmp_path: Path) -> None:
         run.log({"prediction": noise(), "target": noise(seed=99)}, step=12, tag="val",
                 example="utt", sample_rate=16_000)  # fmt: skip
     assert steps(root, "val") == [0, 4, 8, 11, 12]
+    assert check_run(root) == []
+
+
+def test_what_a_damaged_take_links_to_stays(tmp_path: Path) -> None:
+    """It cannot be read, so that nobody knows which inputs and targets it needs."""
+    root = written(tmp_path / "run")
+    references = set((root / "takes").glob("ref.*"))
+    (damaged,) = (root / "takes").glob("00000004.*")
+    (damaged / "metadata.jsonl").write_text('{"torn', encoding="utf-8")
+    shutil.rmtree(root / "index")
+    with pytest.warns(EarmarkWarning, match="earmark check says what is damaged"):
+        pruned = prune_run(root, 5)
+
+    assert pruned.references == ()
+    assert references == set((root / "takes").glob("ref.*"))
+
+
+def test_a_prune_that_is_interrupted_leaves_what_is_swept_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while an input is deleted: what is left of it is hidden, and goes after an hour."""
+    root, delete = written(tmp_path / "run"), shutil.rmtree
+
+    def interrupted(path: Path) -> None:
+        if "ref." in path.name:
+            raise KeyboardInterrupt
+        delete(path)
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prune_run(root, 5)
+    monkeypatch.undo()
+    (left,) = (root / "takes").glob(".tmp*")
+    age(left, *left.iterdir())
+
+    assert f"removed takes/{left.name}" in repair_run(root)
     assert check_run(root) == []
 
 
