@@ -173,5 +173,9 @@ def write_over(path: Path, data: bytes) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Append one line, in one write, so that readers see all of it or none."""
+    data = line.encode()
     with path.open("ab", buffering=0) as file:
-        file.write(line.encode())
+        before = file.seek(0, os.SEEK_END)
+        if file.write(data) < len(data):  # what a disk does that is nearly full, and raises nothing
+            file.truncate(before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -169,7 +169,7 @@ class Recorder:
             self._notices.fault(("publish", type(error)), lost, error)
         except OSError as error:
             self._notices.fault(("publish", error.errno), lost, _refused(self._writer, error))
-        except Exception as error:  # noqa: BLE001 - one take is lost, and training goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - one take is lost, no training
             self._notices.fault(("publish", type(error)), lost, error)
         finally:
             draft.release()

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from earmark.arguments import (
     checked_path,
@@ -22,7 +22,7 @@ from earmark.arguments import (
 )
 from earmark.draft import Draft, PerRole
 from earmark.ending import Ending
-from earmark.errors import EarmarkError
+from earmark.errors import ArgumentTypeError, EarmarkError
 from earmark.job import this_job
 from earmark.memory import MIB, Memory
 from earmark.mode import is_enabled
@@ -381,6 +381,12 @@ class Run:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __getstate__(self) -> NoReturn:
+        raise ArgumentTypeError(
+            f"expected a run to stay in the process that opened it, got {self} to be copied or "
+            f"pickled: open it where it is needed, earmark.Run({str(self.path)!r})"
+        )
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"

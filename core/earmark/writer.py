@@ -15,6 +15,7 @@ import platform
 import shutil
 import socket
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +69,10 @@ Their stems, such as `target.vocals`, are stored once as well.
 """
 
 
+_MOST_FAULTS = 10_000
+"""How many faults are remembered until a disk takes them again."""
+
+
 class Writer:
     """One opening of a run for writing.
 
@@ -90,6 +95,7 @@ class Writer:
         self._bit_depth = _checked_bit_depth(bit_depth)
         self._number = 0
         self._references: dict[str, dict[str, Any]] = {}
+        self._faults: deque[str] = deque(maxlen=_MOST_FAULTS)
         remembered = _checked_config(config)
         create_run(root)
         self._older = take_names(root)
@@ -124,6 +130,7 @@ class Writer:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+        self._note_faults()
         line = json_line({"take": str(name), "clips": stored, "links": links})
         with contextlib.suppress(OSError):  # the index is a cache: readers see the take without it
             append_line(self.root / INDEX / f"{self.id}.jsonl", line)
@@ -131,6 +138,7 @@ class Writer:
 
     def close(self) -> None:
         """Note that this writer has ended, for whoever opens the run next."""
+        self._note_faults()
         with contextlib.suppress(OSError):  # then it is known by its process
             write_over(self._file, _as_json(self._description | {"closed_at": time.time()}))
 
@@ -140,10 +148,19 @@ class Writer:
 
     def note_fault(self, lost: str, why: str) -> None:
         """Note what was lost and why, for whoever looks into the run later."""
-        line = json_line({"time": time.time(), "lost": lost, "why": why})
-        with contextlib.suppress(OSError):  # the disk may be what is at fault
-            (self.root / FAULTS).mkdir(exist_ok=True)
-            append_line(self.root / FAULTS / f"{self.id}.jsonl", line)
+        self._faults.append(json_line({"time": time.time(), "lost": lost, "why": why}))
+        self._note_faults()
+
+    def _note_faults(self) -> None:
+        while self._faults:
+            with contextlib.suppress(IndexError):  # another thread, of a sink, has noted it
+                line = self._faults.popleft()
+                try:
+                    (self.root / FAULTS).mkdir(exist_ok=True)
+                    append_line(self.root / FAULTS / f"{self.id}.jsonl", line)
+                except OSError:  # the disk may be what is at fault: later, then
+                    self._faults.appendleft(line)
+                    return
 
     def older_keys(self, step: int) -> Iterator[set[tuple[str, str, str, int]]]:
         """The keys of the clips of each take that earlier writers have published at a step."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,19 @@ def test_a_file_that_is_gone_by_then_costs_its_own_clip_only(tmp_path: Path) -> 
         setup.publish(draft)
 
     assert [clip.role for clip in open_run(tmp_path / "run").clips()] == ["prediction"]
+
+
+def test_a_metric_that_ends_the_program_ends_its_take_alone(tmp_path: Path) -> None:
+    """`sys.exit` on a thread of ours would otherwise pass without a word."""
+    setup = Setup(tmp_path)
+    sounds = {"prediction": noise(), "target": noise()}
+    with pytest.warns(
+        EarmarkWarning, match="a take of 2 clips at step 7 was not logged: SystemExi"
+    ):
+        setup.log(sounds, metrics={"m": lambda *_: sys.exit(3)})
+    setup.log(sounds, 8)
+
+    assert [take.step for take in open_run(tmp_path).takes()] == [8]
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])

@@ -14,6 +14,7 @@ import pytest
 from earmark import Run, open_run
 from earmark.errors import StorageError
 from earmark.testing import MemorySink, noise, sine
+from tests.core.clips import records_in
 from tests.core.faults import files_of_at_most, flushing, told
 
 
@@ -77,6 +78,24 @@ def test_a_disk_that_fails_for_a_while(tmp_path: Path, fault: Callable[[Path], A
     assert [take.step for take in sink.takes] == [1, 5]
     for clip in open_run(tmp_path / "run").clips(role="prediction"):
         np.testing.assert_array_equal(clip.audio.samples, noise())
+
+
+def test_faults_are_noted_when_the_disk_takes_them_again(tmp_path: Path) -> None:
+    """Nothing can be written on a disk that is full, of that neither; all is in the end."""
+    with told() as messages, Run(tmp_path) as run:
+        with files_of_at_most(0), flushing(run):
+            for step in (1, 2):
+                run.log({"prediction": noise()}, step=step, sample_rate=16_000)
+        with flushing(run):
+            run.log({"prediction": noise()}, step=3, sample_rate=16_000)
+        with files_of_at_most(0), flushing(run):
+            run.log({"prediction": noise()}, step=4, sample_rate=16_000)
+    (faults,) = (tmp_path / "faults").iterdir()
+
+    assert len(messages) == 1
+    assert [fault["lost"] for fault in records_in(faults)] == [
+        f"a take of 1 clips at step {step}" for step in (1, 2, 4)
+    ]
 
 
 @pytest.mark.parametrize("fault", [fill_up, lose_takes, make_read_only])

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +161,20 @@ def test_other_ranks_announce_nothing(
     Run(tmp_path)
 
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("copied", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_run_stays_where_it_was_opened(tmp_path: Path, copied: Callable[[Run], Run]) -> None:
+    """Who sends it to a spawned process learns what to do in that one instead."""
+    with (
+        Run(tmp_path) as run,
+        pytest.raises(
+            ArgumentTypeError,
+            match=r"expected a run to stay in the process that opened it, got Run\('.*'\) to be "
+            r"copied or pickled: open it where it is needed, earmark.Run\('.*'\)",
+        ),
+    ):
+        copied(run)
 
 
 def test_a_run_is_resumed(tmp_path: Path) -> None:
