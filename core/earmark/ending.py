@@ -1,4 +1,4 @@
-"""Ending: what was logged is published before its process ends, whichever way that is."""
+"""Ending: what was logged is published before its process or its run ends, however that comes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ class Ending:
     """Has a recorder finish as the process ends, if it is still there.
 
     Args:
+        owner: Who logs. Where nobody has it any more, and nobody has closed it, the recorder ends.
         recorder: It is not kept alive.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, owner: object, recorder: Recorder) -> None:
         self._recorder = weakref.ref(recorder)
         self._child = 0
+        self._abandoned = weakref.finalize(owner, recorder.abandon)
+        self._abandoned.atexit = False
         atexit.register(self._finish)
+
+    def is_closed(self) -> None:
+        """Leave the recorder to whoever closes it."""
+        self._abandoned.detach()
 
     def in_this_process(self) -> None:
         """Take note of a child of multiprocessing, which may well end without atexit."""

@@ -120,6 +120,13 @@ class Recorder:
         self._worker.close(deadline.left)
         return closed
 
+    def abandon(self) -> None:
+        """End after what is pending, since nobody is left to log more; this waits for nothing."""
+        if self._pid == os.getpid():  # a parent's goes on
+            self._worker.put(self._end_feeds)
+            self._worker.put(self._end_writer)
+            self._worker.end()
+
     def _end_feeds(self) -> None:
         for feed in self._feeds_here:
             feed.end()

@@ -135,7 +135,7 @@ class Run:
                 config=config,
                 bit_depth=bit_depth,
             )
-            self._ending = Ending(self._recorder)
+            self._ending = Ending(self, self._recorder)
 
     def _open(self, sinks: Sequence[str | Sink], *, dry_run: bool, **opening: Any) -> Recorder:
         if dry_run:
@@ -359,6 +359,7 @@ class Run:
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
+        self._ending.is_closed()
         closed = recorder.close(timeout)
         self._memory.close()
         if not closed:

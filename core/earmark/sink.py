@@ -187,6 +187,7 @@ class Feed:
             self._close()
         else:
             self._worker.put(self._close)
+            self._worker.end()
 
     def part(self) -> None:
         """Say what the sink has missed, as the process ends."""

@@ -79,11 +79,15 @@ class Worker:
             Whether that took no more than `timeout` seconds.
         """
         flushed = self.flush(timeout)
+        self.end()
+        if flushed and self._thread is not None and os.getpid() == self._pid:
+            self._thread.join(_MOMENT)
+        return flushed
+
+    def end(self) -> None:
+        """End the thread once everything put so far is done; this waits for nothing."""
         if os.getpid() == self._pid and self._alive.locked():
             self._jobs.put(None)
-            if flushed and self._thread is not None:
-                self._thread.join(_MOMENT)
-        return flushed
 
     def _work(self) -> None:
         before, _ours.worker = on_a_worker(), True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import os
 import threading
@@ -16,6 +17,7 @@ import torch
 from earmark import Audio, Run, Take, open_run
 from earmark.memory import MIB
 from earmark.testing import MemorySink, noise
+from earmark.upkeep.check import check_run
 from tests.core.behind import (
     LONG,
     Gate,
@@ -269,6 +271,28 @@ def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
 
     assert closed == ["closed"]
     assert steps(tmp_path) == [0]
+
+
+def test_a_run_that_nobody_closes_ends_when_nobody_has_it(tmp_path: Path) -> None:
+    """All is published, the sinks are closed, and no thread is left over."""
+    gate, sink, hung = Gate(), MemorySink(), GatedSink()
+
+    def validate() -> None:
+        run = Run(tmp_path, sinks=[sink, hung])
+        log(run, 0, GatedSound(gate))
+        log(run, 1)
+
+    before = set(threading.enumerate())
+    validate()
+    gc.collect()
+    assert steps(tmp_path) == []
+    gate.open()
+    hung.gate.open()
+    wait_until(lambda: sink.closed and hung.closed)
+    wait_until(lambda: set(threading.enumerate()) <= before)
+
+    assert steps(tmp_path) == [take.step for take in sink.takes] == hung.steps == [0, 1]
+    assert check_run(tmp_path) == []
 
 
 def test_a_sink_that_hangs_costs_nobody_else_anything(tmp_path: Path) -> None:
