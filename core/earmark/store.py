@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -153,11 +153,22 @@ def open_run(path: str | os.PathLike[str]) -> RunStore:
 
 
 def list_runs(path: str | os.PathLike[str]) -> list[RunStore]:
-    """Open every run under a folder or a URL, at any depth; the folder itself, if it is one."""
+    """Open every run under a folder or a URL, at any depth; the folder itself, if it is one.
+
+    One that cannot be read is left out with a warning, unless it is the folder itself.
+    """
     tree = open_tree(path)
-    if isinstance(tree, LocalTree):
-        return [RunStore(run) for run in sorted(_local_runs(tree.root))]
-    return [RunStore(run) for run in sorted(_runs_in(tree, ""))]
+    found: Iterable[Path | str]
+    found = _local_runs(tree.root) if isinstance(tree, LocalTree) else _runs_in(tree, "")
+    runs: list[RunStore] = []
+    for place in sorted(found, key=str):
+        try:
+            runs.append(RunStore(place))
+        except RunFormatError as error:  # one must not hide the others
+            if str(place) == tree.place:
+                raise
+            warnings.warn(f"earmark: {error}", EarmarkWarning, stacklevel=2)
+    return runs
 
 
 def _local_runs(root: Path) -> Iterator[Path]:

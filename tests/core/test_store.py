@@ -117,6 +117,19 @@ def test_runs_are_found_at_any_depth(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "nothing") == []
 
 
+def test_a_run_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    """Of a folder of runs it is left out with a warning; named itself, it is an error."""
+    for name in ("a", "b", "c"):
+        Writer(tmp_path / name)
+    (tmp_path / "b/run.json").write_text('{"name": "b", "format": "2.0"}', encoding="utf-8")
+    with pytest.warns(EarmarkWarning, match="expected a run of format 1.0, got 2.0 at '.*/b'"):
+        found = list_runs(tmp_path)
+
+    assert [run.name for run in found] == ["a", "c"]
+    with pytest.raises(RunFormatError, match=r"expected a run of format 1.0, got 2.0 at '.*/b'"):
+        list_runs(tmp_path / "b")
+
+
 # --- reading
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from earmark.clip import Record, Take
 from earmark.cursor import is_cursor_of, sent_to, takes_in
-from earmark.errors import RunNotFoundError
+from earmark.errors import EarmarkWarning, RunNotFoundError
 from earmark.folder import read_writers
 from earmark.names import INDEX, LINKS, METADATA, SENT, TAKES
 from earmark.records import parse_lines
@@ -76,13 +78,28 @@ class _Local:
         """The names of the takes that a sink was given."""
         return sent_to(Path(self._run.path), sink)
 
-    def takes(self, names: Iterable[str], *, sounds: bool) -> Iterator[Take]:  # noqa: ARG002 - they are here
-        """Give the takes of these names."""
+    def takes(self, names: Iterable[str], *, sounds: bool) -> Iterator[Take]:
+        """Give the takes of these names, without clips whose sound is asked for and gone."""
         wanted = set(names)
-        return (take for take in self._run.takes() if str(take.name) in wanted)
+        found = (take for take in self._run.takes() if str(take.name) in wanted)
+        return map(_without_missing, found) if sounds else found
 
     def keep(self, cursor: str) -> None:
         """Do nothing: it is in the run."""
+
+
+def _without_missing(take: Take) -> Take:
+    # One that is lost must not keep all later takes from a tracker.
+    there = [clip for clip in take.clips if clip.audio.path is None or clip.audio.path.is_file()]
+    missing = len(take.clips) - len(there)
+    if missing:
+        warnings.warn(
+            f"earmark: {missing} of {len(take.clips)} sounds of the take {take.name} are missing "
+            "and not sent: earmark check says which",
+            EarmarkWarning,
+            stacklevel=2,
+        )
+    return replace(take, clips=tuple(there))
 
 
 class _Remote:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from earmark import Run
+from earmark import EarmarkWarning, Run
 from earmark.cli import cli
 from earmark.testing import noise
 from earmark.upkeep.check import check_run
@@ -300,6 +300,24 @@ def test_a_sink_is_given_what_it_missed(
         "late: 0 takes sent, 4 had been sent before\n"
     )
     assert not (tmp_path / "none").exists()
+
+
+def test_a_sound_that_is_lost_holds_up_no_other(
+    spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a damaged run a sink is given what there is, and the user told of what is not."""
+    install(tmp_path, monkeypatch, "late", LATE)
+    with Run(tmp_path / "run") as run:
+        for step in range(3):
+            log(run, step)
+    (lost,) = (tmp_path / "run" / "takes").glob("00000001.*/*.flac")
+    lost.unlink()
+    with pytest.warns(EarmarkWarning, match=r"1 of \d sounds of the take 00000001\..* are missing"):
+        done = push(tmp_path / "run", "--to", "late", "--target", tmp_path / "log")
+
+    assert done.output == "late: 3 takes sent\n"
+    steps = [line[0] for line in written(tmp_path / "log") if isinstance(line, list)]
+    assert {0, 2} <= set(steps)
 
 
 LATE = """
