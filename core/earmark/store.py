@@ -158,10 +158,13 @@ def list_runs(path: str | os.PathLike[str]) -> list[RunStore]:
     One that cannot be read is left out with a warning, unless it is the folder itself.
     """
     tree = open_tree(path)
-    found: Iterable[Path | str]
-    found = _local_runs(tree.root) if isinstance(tree, LocalTree) else _runs_in(tree, "")
+    places: Iterable[Path | str]
+    if isinstance(tree, LocalTree):
+        places = sorted(_local_runs(tree.root))
+    else:
+        places = sorted(_runs_in(tree, ""))
     runs: list[RunStore] = []
-    for place in sorted(found, key=str):
+    for place in places:
         try:
             runs.append(RunStore(place))
         except RunFormatError as error:  # one must not hide the others
