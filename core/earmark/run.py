@@ -140,7 +140,9 @@ class Run:
     def _open(self, sinks: Sequence[str | Sink], *, dry_run: bool, **opening: Any) -> Recorder:
         if dry_run:
             return Recorder(None, (), self._notices)
-        recorder = open_recorder(self.path, sinks, self._notices, **opening)
+        # Training may change its directory, and what it logged until then is still to be written.
+        place = self.path.absolute() if isinstance(self.path, Path) else self.path
+        recorder = open_recorder(place, sinks, self._notices, **opening)
         if self._job.rank == 0:
             self._say_hello()
         return recorder

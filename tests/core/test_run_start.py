@@ -163,6 +163,23 @@ def test_other_ranks_announce_nothing(
     assert capsys.readouterr().err == ""
 
 
+def test_a_run_stays_where_it_is_when_training_changes_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is one from where the run was opened."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with told() as messages, Run("runs/first") as run:
+        run.log({"prediction": noise()}, step=1, sample_rate=16_000)
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        run.log({"prediction": noise(), "target": sine()}, step=2, sample_rate=16_000)
+
+    assert messages == []
+    assert [take.step for take in open_run(tmp_path / "runs" / "first").takes()] == [1, 2]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert run.path == Path("runs/first")
+
+
 @pytest.mark.parametrize("copied", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_a_run_stays_where_it_was_opened(tmp_path: Path, copied: Callable[[Run], Run]) -> None:
     """Who sends it to a spawned process learns what to do in that one instead."""
