@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from earmark import Run
+from earmark import Run, open_run
 from earmark.errors import MissingDependencyError, RunFormatError, StorageError, UnknownSinkError
 from tests.core.object_store import ObjectStore
-from tests.core.uploads import contents, puts
+from tests.core.uploads import contents, log, puts
 
 
 def test_a_missing_package_is_named_when_the_run_is_opened(
@@ -75,6 +75,19 @@ def test_a_spool_that_cannot_be_written_is_an_error_at_the_start(
         match=r"expected a spool that can be written at '.*/file', got .*: make room, or set EAR",
     ):
         Run(store.url("run"), spool=tmp_path / "file")
+
+
+def test_a_spool_stays_where_it_is_when_training_changes_its_directory(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is one from where the run was opened."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Run(store.url("run"), spool="spool", strict=True) as run:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        log(run, 1)
+
+    assert [take.step for take in open_run(store.url("run")).takes()] == [1]
 
 
 def test_a_run_is_announced_by_its_url(
