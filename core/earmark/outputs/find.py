@@ -139,11 +139,13 @@ class _Finder:
         )
         one = _first("prediction", sure)
         self._beside = one is not None
-        unsure = (
-            [one for one in long if one.means("sound", "letter")],
-            [one for one in long if one.means("unknown")],
-        )
-        one = one or _first("prediction", unsure)
+        unsure = [
+            one
+            for one in long
+            if one.means("sound", "letter")
+            or (one.means("unknown") and not one.is_curve(self.returned))
+        ]
+        one = one or _first("prediction", [unsure])
         if one is None:
             raise none_found(self.outputs, self.returned)
         return one

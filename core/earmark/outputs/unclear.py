@@ -7,6 +7,7 @@ from typing import Any
 
 from earmark.errors import ArgumentError, shown
 from earmark.outputs.candidates import Candidate, candidates
+from earmark.outputs.roles import is_decodable
 from earmark.outputs.selector import Selector, argument
 from earmark.outputs.sounds import axes, dtype_of, is_array, shape_of
 from earmark.outputs.unfold import Path, is_never
@@ -26,9 +27,9 @@ def _way_out(seen: Sequence[Candidate]) -> str:
     arrays = [one for one in seen if len(axes(one.value)) > 1]
     foreign = [one for one in seen if _is_foreign(one.value)]
     if arrays:
-        named = [one for one in arrays if one.path and not is_never(one.path)] or arrays
+        likely = min(arrays, key=_unlikeliness)
         return (
-            f"say where it is, such as {_write('prediction', named[0])}, with decode= if that is "
+            f"say where it is, such as {_write('prediction', likely)}, with decode= if that is "
             "no sound yet; or pass predict= to make one"
         )
     if foreign:
@@ -38,6 +39,15 @@ def _way_out(seen: Sequence[Candidate]) -> str:
             "{'prediction': output.audio})"
         )
     return "return {'prediction': sound}, or pass predict= to make one of the batch"
+
+
+def _unlikeliness(one: Candidate) -> int:
+    """How far a value is from a prediction that has still to be decoded, by its keys alone."""
+    if one.means("target", "input"):
+        return 4
+    if any(is_decodable(key) for key in one.path):
+        return 1
+    return 3 if is_never(one.path) else 0 if one.means("prediction") else 2
 
 
 def _is_foreign(value: Any) -> bool:
