@@ -439,7 +439,12 @@ FAMILIES = [
     Family(
         "stems, no names given",
         lambda t: {"mixture": t(2, 2, 44100), "pred_stems": t(2, 4, 2, 44100)},
-        error=NOWHERE.format('"pred_stems"'),
+        error="write AudioMonitor(stems=['stem 1', 'stem 2', 'stem 3', 'stem 4'])",
+    ),
+    Family(
+        "Demucs, no names given",
+        lambda t: t(2, 2, 2, 44100),
+        error="write AudioMonitor(stems=['stem 1', 'stem 2'])",
     ),
     Family(
         "a dict of stems, and a batch with the mixture",

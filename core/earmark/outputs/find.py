@@ -17,9 +17,10 @@ from earmark.outputs.candidates import Candidate, candidates, selected, whole
 from earmark.outputs.roles import LETTERS, ROLES, of_role
 from earmark.outputs.selector import LengthsSelector, Selector, in_samples, select, split_lengths
 from earmark.outputs.sounds import Sounds, axes, shape_of
-from earmark.outputs.stems import split_stems, stem_role
+from earmark.outputs.stems import is_mixture, split_stems, stem_role
 from earmark.outputs.unclear import (
     kind_of,
+    miscounted,
     none_found,
     not_selected,
     several,
@@ -225,7 +226,9 @@ class _Finder:
         stemmed = bool(self.stems) and one.has_stems(self.stems or ())
         if self.stems and (role == "prediction" or (role == "target" and stemmed)):
             return split_stems(role, sounds, self.stems)
-        if role not in self.selectors and one.key.stems and len(axes(sounds.value)) > 2:
+        if is_mixture(sounds.value) or (
+            role not in self.selectors and one.key.stems and len(axes(sounds.value)) > 2
+        ):
             raise unnamed_stems(role, one)
         return {role: replace(sounds, value=_checked(role, sounds.value))}
 
@@ -269,10 +272,19 @@ def _lengths(
         if wanted is None:
             continue
         selector, hop = split_lengths("lengths", wanted)
+        cut.pop(role, None)
         counts = select(selector, outputs, batch)
-        if counts:
+        if not counts:
+            faults["lengths"] = not_selected("lengths", selector, outputs, batch)
+        elif _is_one_for_each(counts[0], found[role].value):
             cut[role] = in_samples(counts[0], hop)
         else:
-            cut.pop(role, None)
-            faults["lengths"] = not_selected("lengths", selector, outputs, batch)
+            faults["lengths"] = miscounted(role, len(found[role].value), counts[0])
     return cut, faults
+
+
+def _is_one_for_each(counts: Any, sounds: Any) -> bool:
+    if isinstance(sounds, Mapping):  # of what is to be decoded, nobody knows how many there are
+        return True
+    size = len(counts) if isinstance(counts, list | tuple) else next(iter(axes(counts)), 0)
+    return size == len(sounds)

@@ -100,7 +100,9 @@ def in_samples(lengths: Any, hop_length: int | None) -> Any:
     if hop_length is None:
         return lengths
     if isinstance(lengths, list | tuple):
-        return [n * hop_length if isinstance(n, int) else n for n in lengths]
+        return [in_samples(n, hop_length) for n in lengths]
+    if isinstance(lengths, numbers.Integral):
+        return int(lengths) * hop_length
     if not dtype_of(lengths).startswith(("int", "uint")):
         return lengths
     # a short integer would overflow

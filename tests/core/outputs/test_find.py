@@ -403,6 +403,17 @@ def test_lengths_are_selected_for_all_roles_or_by_role() -> None:
     assert beside == {"prediction": [1, 2], "target": [1.0, 0.5]}
 
 
+@pytest.mark.parametrize("lengths", [[8, 8, 8], np.array([8]), np.array(8), 8])
+def test_lengths_of_another_number_of_sounds_cut_none(lengths: Any) -> None:
+    """Nobody knows whose they are: the sounds are whole, and it is told."""
+    found = find_sounds(array(2, 8000), None, lengths=lambda *_: lengths)
+
+    assert found.lengths == {}
+    assert str(found.faults["lengths"]).startswith(
+        "expected one length for each of 2 sounds of the prediction, got "
+    )
+
+
 def test_lengths_that_are_not_there_are_a_fault() -> None:
     """The sound is whole, and what is missing is told."""
     found = find_sounds(array(2, 8000), None, lengths="num_samples")
