@@ -8,7 +8,7 @@ from typing import Any
 from earmark.errors import ArgumentError, ShapeError, shown
 from earmark.outputs.candidates import Candidate, candidates
 from earmark.outputs.roles import is_decodable
-from earmark.outputs.selector import Selector, argument
+from earmark.outputs.selector import Selector, argument, keyword
 from earmark.outputs.sounds import axes, dtype_of, is_array, shape_of
 from earmark.outputs.stems import is_mixture
 from earmark.outputs.unfold import Path, is_never
@@ -118,8 +118,8 @@ def not_selected(name: str, selector: Selector, outputs: Any, batch: Any) -> Arg
         f"{place} with {_listed(found) or 'nothing'}" for place, found in seen.items()
     )
     return ArgumentError(
-        f"expected the {name} {where} in {inside}: write AudioMonitor({name}=...) with a key, a "
-        "path such as 'out.audio', an index, or a function of (outputs, batch)"
+        f"expected the {name} {where} in {inside}: write AudioMonitor({keyword(name, '...')}) with "
+        "a key, a path such as 'out.audio', an index, or a function of (outputs, batch)"
     )
 
 

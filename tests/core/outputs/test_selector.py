@@ -89,11 +89,13 @@ def test_an_argument_is_written_as_it_is_read() -> None:
         ("prediction", (1,), "outputs", "prediction=1"),
         ("target", (1,), "outputs", 'target="outputs.1"'),
         ("target", ("x", 1), "batch", 'target="x.1"'),
+        ("echo", (1,), "outputs", "roles={'echo': 1}"),
     ):
         index_of = "batch" if name == "target" else "outputs"
         written = argument(name, path, place, index_of=index_of)
         assert written == expected
         selector = eval(written.partition("=")[2])  # noqa: S307 - our own words
+        selector = selector[name] if isinstance(selector, dict) else selector
         (value,) = select(selector, outputs, batch, index_of=index_of)
         holder: Any = outputs if place == "outputs" else batch
         for key in path:
