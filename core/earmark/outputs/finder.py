@@ -11,7 +11,7 @@ from earmark.outputs.find import Found, find_sounds
 from earmark.outputs.roles import of_role
 from earmark.outputs.rows import rows
 from earmark.outputs.selector import LengthsSelector, Selector, check_selector, split_lengths
-from earmark.outputs.sounds import Sounds, as_sounds, is_array
+from earmark.outputs.sounds import Sounds, as_sounds, axes, is_array
 from earmark.outputs.stems import checked_stems
 from earmark.outputs.unclear import kind_of
 
@@ -155,6 +155,8 @@ class Finder:
 
 def _decoded(made: Any) -> Sounds:
     """The sounds in what a decoder returned, which may be a container, as a model's outputs are."""
+    if len(axes(made)) == 1:  # a decoder's `squeeze`
+        return Sounds(made[None])
     listed = list(made) if isinstance(made, tuple) else made
     whole = as_sounds(listed, named=isinstance(made, list))
     if whole is not None:
