@@ -43,7 +43,7 @@ class Captions:
             self._make = self._text
         elif isinstance(template, str):
             self._make = _Template(template)
-            fill(self({}), dict.fromkeys(self._later, 0.5))  # raises what is wrong with a format
+            self._try(template)
         elif callable(template):
             self._make = template
         else:
@@ -59,6 +59,16 @@ class Captions:
             ArgumentTypeError: If the function returned no text.
         """
         return _checked_text(self._make({**fields, **self._later}))
+
+    def _try(self, template: str) -> None:
+        try:
+            caption = self({})
+        except (TypeError, AttributeError) as error:
+            raise ArgumentError(
+                f"expected metrics in captions as plain numbers, got {template!r}: {error}; write "
+                f"{' or '.join(f'{{{name}:.1f}}' for name in self._later)}"
+            ) from error
+        fill(caption, dict.fromkeys(self._later, 0.5))  # raises what is wrong with a format
 
     def _text(self, fields: Fields) -> str:
         numbers = [f"{number:=.3g}" for number in self._later.values()]

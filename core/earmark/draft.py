@@ -265,8 +265,8 @@ def _captured(
     if hasattr(sound, "copy_into"):
         source, known = sound, sound.sample_rate
     else:
-        if isinstance(sound, EarmarkError):
-            raise sound
+        if isinstance(sound, EarmarkError):  # a new one: with its frames it would hold itself
+            raise type(sound)(*sound.args)
         encoded = isinstance(sound, str | os.PathLike | bytes | bytearray | memoryview)
         if encoded or isinstance(sound, Audio) or hasattr(sound, "read"):
             return Audio(sound, sample_rate)

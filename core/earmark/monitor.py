@@ -8,7 +8,7 @@ end     publish the take ...................... once a validation loop
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,7 @@ from earmark.outputs.find import Found
 from earmark.outputs.finder import Finder
 from earmark.outputs.roles import of_role
 from earmark.outputs.rows import rows
+from earmark.outputs.sounds import Sounds
 from earmark.ranks import Drawn, Policy, Ranks, checked_policy
 from earmark.rate import checked_rate
 from earmark.run import Run
@@ -229,17 +230,19 @@ class Monitor:
                 with context or nullcontext():
                     sounds = self._heard(tag, found, picked)
                 draft = self._drafts.setdefault(tag, self.run.draft(**self._place, tag=tag))
+                came = found.sample_rates | _known(sounds, "sample_rate")
+                cut = {role: rows(value, picked) for role, value in found.lengths.items()}
                 draft.add_batch(
-                    _with_rates(sounds, found),
-                    sample_rate=self._rates(found),
-                    lengths={role: rows(value, picked) for role, value in found.lengths.items()},
+                    {role: _with_rate(of.value, came.get(role)) for role, of in sounds.items()},
+                    sample_rate=self._rates(sounds, came),
+                    lengths=_known(sounds, "lengths") | cut,
                     captions=[self._caption(tag, batch, position, names) for position in picked],
                     examples=[names[position] for position in picked],
                     metrics=self.metrics,
                 )
 
-    def _heard(self, tag: str, found: Found, picked: Sequence[int]) -> dict[str, Any]:
-        heard: dict[str, Any] = {}
+    def _heard(self, tag: str, found: Found, picked: Sequence[int]) -> dict[str, Sounds]:
+        heard: dict[str, Sounds] = {}
         for role, sounds in found.sounds.items():
             with self.notices.guard((tag, role), self._lost(role)):
                 heard[role] = self.finder.heard(role, sounds, picked)
@@ -256,12 +259,11 @@ class Monitor:
         may_choose = self._ranks.may_choose(items, self.max_examples)
         return self._selection(tag).pick(known, may_choose)
 
-    def _rates(self, found: Found) -> dict[str, int | None]:
+    def _rates(self, roles: Iterable[str], came: Collection[str]) -> dict[str, int | None]:
         """The rate of each role; none for sounds that came with theirs, unless one was given."""
         return {
-            role: of_role(self.sample_rate, role)
-            or (None if role in found.sample_rates else self.found_rate)
-            for role in found.sounds
+            role: of_role(self.sample_rate, role) or (None if role in came else self.found_rate)
+            for role in roles
         }
 
     def _names(self, tag: str, batch: Any, drawn: Drawn) -> list[str]:
@@ -376,6 +378,10 @@ def checked_rates(sample_rate: Any) -> int | dict[str, int] | None:
     return checked_rate(sample_rate)
 
 
-def _with_rates(sounds: Mapping[str, Any], found: Found) -> dict[str, Any]:
-    rates = found.sample_rates
-    return {role: (v, rates[role]) if role in rates else v for role, v in sounds.items()}
+def _with_rate(sounds: Any, rate: int | None) -> Any:
+    return sounds if rate is None else (sounds, rate)
+
+
+def _known(sounds: Mapping[str, Sounds], name: str) -> dict[str, Any]:
+    known = {role: getattr(of, name) for role, of in sounds.items()}
+    return {role: value for role, value in known.items() if value is not None}

@@ -127,6 +127,11 @@ FAMILIES = [
         arguments={"selectors": {"target": 1}},
     ),
     Family(
+        "HiFi-GAN's own names",
+        lambda t: {"y": t(2, 1, 8192), "y_g_hat": t(2, 1, 8192)},
+        error='say which, AudioMonitor(prediction="y") or AudioMonitor(prediction="y_g_hat")',
+    ),
+    Family(
         "iSTFT vocoders: (spec, phase)",
         lambda t: (t(2, 9, 2048), t(2, 9, 2048)),
         error="say which, AudioMonitor(prediction=0) or AudioMonitor(prediction=1)",
@@ -245,6 +250,11 @@ FAMILIES = [
         {"input": "batch/wav", "prediction": "outputs/y_hat", "target": "outputs/y"},
     ),
     Family(
+        "so-vits-svc, RVC: (audio, where the segments begin, ...)",
+        lambda t: (t(2, 1, 8192), t(2, dtype="int64"), t(2, 1, 200), t(2, 1, 200), (t(2, 192, 9),)),
+        sounds={"prediction": "outputs/0"},
+    ),
+    Family(
         "coqui: one output for each optimizer",
         lambda t: [None, {"model_outputs": t(2, 1, 8192), "waveform_seg": t(2, 1, 8192)}],
         sounds={"prediction": "outputs/1/model_outputs", "target": "outputs/1/waveform_seg"},
@@ -252,12 +262,14 @@ FAMILIES = [
     Family(
         "Matcha",
         lambda t: {
+            "encoder_outputs": t(2, 80, 40),
             "decoder_outputs": t(2, 80, 200),
+            "attn": t(2, 40, 200),
             "mel": t(2, 80, 200),
             "mel_lengths": t(2),
             "rtf": 0.1,
         },
-        error=NOWHERE.format('"decoder_outputs"'),
+        error=NOWHERE.format('"mel"'),
     ),
     Family(
         "Matcha, decoded",
@@ -279,6 +291,31 @@ FAMILIES = [
         "FastPitch",
         lambda t: (t(2, 80, 300), t(2, dtype="int64"), t(2, 300), t(2, 40), t(2, 40)),
         error=NOWHERE.format("0"),
+    ),
+    Family(
+        "Tacotron, a long text: (mel, postnet's mel, stop, attention)",
+        lambda t: (t(2, 80, 1300), t(2, 80, 1300), t(2, 1300), t(2, 1300, 40)),
+        error=NOWHERE.format("0"),
+    ),
+    Family(
+        "NeMo's spectrograms: (mel, lengths)",
+        lambda t: (t(2, 80, 1300), t(2, dtype="int64")),
+        error=NOWHERE.format("0"),
+    ),
+    Family(
+        "SpeechT5, before its vocoder",
+        lambda t: {
+            "spectrogram": t(2, 300, 80),
+            "past_key_values": ((t(2, 12, 300, 64),),),
+            "encoder_last_hidden_state": t(2, 40, 768),
+        },
+        error=NOWHERE.format('"spectrogram"'),
+    ),
+    Family(
+        "Qwen-TTS: (sounds of their own lengths, sample rate)",
+        lambda t: ([t(48000), t(30000)], 24_000),
+        sounds={"prediction": "outputs/0"},
+        rates={"prediction": 24_000},
     ),
     Family(
         "parler-tts",
@@ -400,6 +437,16 @@ FAMILIES = [
         arguments={"stems": ("drums", "bass", "other", "vocals")},
     ),
     Family(
+        "stems, no names given",
+        lambda t: {"mixture": t(2, 2, 44100), "pred_stems": t(2, 4, 2, 44100)},
+        error="write AudioMonitor(stems=['stem 1', 'stem 2', 'stem 3', 'stem 4'])",
+    ),
+    Family(
+        "Demucs, no names given",
+        lambda t: t(2, 2, 2, 44100),
+        error="write AudioMonitor(stems=['stem 1', 'stem 2'])",
+    ),
+    Family(
         "a dict of stems, and a batch with the mixture",
         lambda t: {"speech": t(2, 16000), "noise": t(2, 16000)},
         lambda t: {"mixture": t(2, 16000), "speech": t(2, 16000), "noise": t(2, 16000)},
@@ -450,6 +497,12 @@ FAMILIES = [
         fault="say it, AudioMonitor(input=0, target=1), if that is what they are",
     ),
     Family(
+        "DDSP: what it was given, and what it made of that",
+        lambda t: {"audio": t(2, 64000), "f0_hz": t(2, 250, 1), "audio_synth": t(2, 64000)},
+        error='say which, AudioMonitor(prediction="audio") or '
+        'AudioMonitor(prediction="audio_synth")',
+    ),
+    Family(
         "auraloss, micro-tcn",
         lambda t: {
             "input": t(2, 1, 16000),
@@ -492,12 +545,29 @@ FAMILIES = [
         {"prediction": "outputs/prediction", "target": "batch/audio/0/array"},
         rates={"prediction": 48_000},
     ),
+    Family(
+        "rows of datasets, collated as tensors",
+        lambda t: t(2, 16000),
+        lambda t: {
+            "audio": {
+                "array": t(2, 16000),
+                "sampling_rate": t(2, dtype="int64"),
+                "path": ["a", "b"],
+            }
+        },
+        {"prediction": "outputs", "target": "batch/audio/array"},
+    ),
     # what has no sound
     Family(
         "a loss alone: sgmse, Apollo, CosyVoice",
         lambda t: t(),
         lambda t: {"audio": t(2, 16000)},
         error="return {'prediction': sound}, or pass predict= to make one of the batch",
+    ),
+    Family(
+        "codes, and their sample rate",
+        lambda t: (t(2, 8, 2048, dtype="int64"), 24_000),
+        error=NOWHERE.format("0"),
     ),
     Family(
         "nothing",
@@ -546,6 +616,7 @@ def _assert_same(found: Any, expected: Any) -> None:
         assert all(one is other for one, other in zip(found, expected, strict=True))
     elif isinstance(found, list):
         (one,) = found
+        assert len(expected.shape) == 1
         assert (one[0] if isinstance(one, tuple) else one) is expected
     elif found is not expected:  # a stem: a view of the same memory, and of the same place in it
         assert found.shape == expected.shape

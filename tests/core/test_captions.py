@@ -152,6 +152,14 @@ def test_a_caption_without_metrics_is_left_as_it_is() -> None:
     assert fill("| a || b |", {"si_sdr": 1.0}) == "| a || b |"
 
 
+@pytest.mark.parametrize("template", ["{text} | {si_sdr[0]}", "{si_sdr.real}"])
+def test_a_part_of_a_metric_is_refused_at_once(template: str) -> None:
+    """Nothing is known of it but that it will be a number."""
+    message = re.escape(f"expected metrics in captions as plain numbers, got {template!r}: 'Later'")
+    with pytest.raises(ArgumentError, match=f"^{message} .+; write {{si_sdr:.1f}}$"):
+        Captions(template, ["si_sdr"])
+
+
 def test_a_format_that_suits_no_number_is_refused_at_once() -> None:
     """Before the training, not when the first number is there."""
     message = re.escape(

@@ -216,11 +216,13 @@ def test_no_example_at_all(tmp_path: Path) -> None:
 
 
 def test_a_selector_that_raises(tmp_path: Path) -> None:
-    """A function of the user is no part of the training."""
-    messages, _ = returned(
+    """A function of the user is no part of the training, and costs its own clips alone."""
+    messages, listener = returned(
         tmp_path, lambda made: made, target=lambda outputs, batch: batch["missing"]
     )
-    assert messages == [f"{LOST}KeyError: 'missing'{GOES_ON}"]
+    lost = LOST.replace("a batch", "the target of a batch")
+    assert messages == [f"{lost}KeyError: 'missing'{GOES_ON}"]
+    assert {clip.role for clip in clips_in(listener.run_dir)} == {"prediction"}
 
 
 @pytest.mark.parametrize("make", [lambda made: None, lambda made: made * 1j], ids=["lost", "bad"])

@@ -152,7 +152,7 @@ def test_a_decoder_that_makes_too_few_is_told(tmp_path: Path) -> None:
     """Nobody knows which sound is whose."""
     listener = monitor(prediction="mel", decode=lambda mel: mel[:1, 0])
     (message,) = fit(tmp_path, listener, module=Acoustic(), val=loader(mel=mel_of))
-    assert "expected as many of each in one batch, got {'prediction': 1, 'captions': 2" in message
+    assert "expected 2 sounds of the prediction from decode, one for each example" in message
     assert clips_in(listener.run_dir) == []
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import weakref
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 from torchcodec import AudioSamples  # type: ignore[attr-defined]  # public, but not re-exported
 
 import earmark
+from earmark import EarmarkWarning
 from earmark.outputs.find import find_sounds
 from earmark.outputs.rows import decode_rows
 from tests.core.families import FAMILIES, Family, check
@@ -64,6 +66,23 @@ def test_nothing_of_a_batch_is_kept() -> None:
 
     assert str(fault).startswith("expected one target, found 2")
     assert [reference() for reference in kept] == [None] * 3
+
+
+def test_sounds_that_are_refused_are_let_go_of_at_once(tmp_path: Path) -> None:
+    """On a device they would take room until the garbage collector comes by."""
+    batch = torch.zeros(2, 8000)
+    kept = weakref.ref(batch)
+    gc.disable()
+    try:
+        with (
+            earmark.Run(tmp_path / "run") as run,
+            pytest.warns(EarmarkWarning, match="expected a positive length in samples, got 0"),
+        ):
+            run.log_batch({"prediction": batch}, step=1, sample_rate=RATE, lengths=[0, 0])
+        del batch
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_what_is_found_is_what_log_batch_takes(tmp_path: Path) -> None:

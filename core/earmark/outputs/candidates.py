@@ -8,9 +8,10 @@ from typing import Any
 
 from earmark.outputs.registry import registered
 from earmark.outputs.roles import MIN_FRAMES, ROLES, Key, read_key
-from earmark.outputs.sounds import Sounds, as_sounds, fits
+from earmark.outputs.sounds import Sounds, as_sounds, axes, fits
 from earmark.outputs.stems import has_stems, stem_dicts
 from earmark.outputs.unfold import Path, children, is_never, leaves
+from earmark.samples import MAX_CHANNELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,12 @@ class Candidate:
         if self.sounds is None or is_never(self.path) or self.declared is not None:
             return False
         return fits(self.sounds, stems=self.num_stems, min_frames=min_frames)
+
+    def is_curve(self, beside: Sequence[Candidate]) -> bool:
+        """Whether it has a number for each frame of features beside it, such as a mel's pitch."""
+        shape = axes(None if self.sounds is None else self.sounds.value)
+        mono = len(shape) == 2 or shape[1:-1] == (1,)
+        return mono and any(_are_features(axes(one.value), shape[0], shape[-1]) for one in beside)
 
     def is_own(self, role: str) -> bool:
         """Whether it is under the role's own name."""
@@ -99,6 +106,15 @@ def _groups(single: Sequence[Candidate]) -> dict[Path, list[Candidate]]:
         if named and read_key(above[-1]) == one.key and one.means(*ROLES) and one.is_sound():
             groups.setdefault(above, []).append(one)
     return {path: group for path, group in groups.items() if len(group) > 1}
+
+
+def _are_features(shape: tuple[int, ...], count: int, frames: int) -> bool:
+    """Whether these are of so many frames: `(B, T, F)` or `(B, F, T)`, more than channels are."""
+    first, *others = shape or (0,)
+    if first != count or len(others) != 2 or frames not in others:
+        return False
+    others.remove(frames)
+    return others[0] > MAX_CHANNELS
 
 
 def _deciding(path: Path) -> Key:

@@ -12,14 +12,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from earmark.audio import Audio
-from earmark.errors import EarmarkError, ShapeError
+from earmark.errors import ShapeError
 from earmark.outputs.candidates import Candidate, candidates, selected, whole
 from earmark.outputs.roles import LETTERS, ROLES, of_role
-from earmark.outputs.selector import LengthsSelector, Selector, in_samples, select, split_lengths
+from earmark.outputs.selector import (
+    LengthsSelector,
+    Selector,
+    in_samples,
+    keyword,
+    select,
+    split_lengths,
+)
 from earmark.outputs.sounds import Sounds, axes, shape_of
-from earmark.outputs.stems import split_stems, stem_role
+from earmark.outputs.stems import is_mixture, split_stems, stem_role
 from earmark.outputs.unclear import (
     kind_of,
+    miscounted,
     none_found,
     not_selected,
     several,
@@ -44,7 +52,7 @@ class Found:
     sounds: dict[str, Any] = field(default_factory=dict)
     sample_rates: dict[str, int] = field(default_factory=dict)
     lengths: dict[str, Any] = field(default_factory=dict)
-    faults: dict[str, EarmarkError] = field(default_factory=dict)
+    faults: dict[str, Exception] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -83,12 +91,12 @@ def find_sounds(
         ShapeError: If what is selected as the prediction is no batch of sounds, or of stems.
     """
     finder = _Finder(outputs, batch, dict(selectors or {}), stems, decoded)
-    faults: dict[str, EarmarkError] = {}
+    faults: dict[str, Exception] = {}
     found = {"prediction": finder.prediction()}
     for role in finder.other_roles():
         try:
             found[role] = finder.other(role)
-        except EarmarkError as error:
+        except Exception as error:  # noqa: BLE001 - a selector may be a function of the user's
             faults[role] = error.with_traceback(None)  # its frames would keep the batch alive
     if not (found.get("target") or found.get("input") or faults):
         fault = unplaced(finder.given)
@@ -139,11 +147,13 @@ class _Finder:
         )
         one = _first("prediction", sure)
         self._beside = one is not None
-        unsure = (
-            [one for one in long if one.means("sound", "letter")],
-            [one for one in long if one.means("unknown")],
-        )
-        one = one or _first("prediction", unsure)
+        unsure = [
+            one
+            for one in long
+            if one.means("sound", "letter")
+            or (one.means("unknown") and not one.is_curve(self.returned))
+        ]
+        one = one or _first("prediction", [unsure])
         if one is None:
             raise none_found(self.outputs, self.returned)
         return one
@@ -214,7 +224,7 @@ class _Finder:
 
     def _sounds(self, role: str, one: Candidate) -> dict[str, Sounds]:
         if role in self.decoded:
-            return {role: Sounds(one.value)}
+            return {role: Sounds(_checked_undecoded(role, one.value))}
         if one.sounds is None and one.stems is None:
             one = selected(one.value, role, (), self.stems)
         if one.stems is not None:
@@ -223,7 +233,9 @@ class _Finder:
         stemmed = bool(self.stems) and one.has_stems(self.stems or ())
         if self.stems and (role == "prediction" or (role == "target" and stemmed)):
             return split_stems(role, sounds, self.stems)
-        if role not in self.selectors and one.key.stems and len(axes(sounds.value)) > 2:
+        if is_mixture(sounds.value) or (
+            role not in self.selectors and one.key.stems and len(axes(sounds.value)) > 2
+        ):
             raise unnamed_stems(role, one)
         return {role: replace(sounds, value=_checked(role, sounds.value))}
 
@@ -252,25 +264,47 @@ def _checked(role: str, value: Any) -> Any:
     if no_batch or isinstance(value, Mapping):
         raise ShapeError(
             f"expected {role!r} as a batch of sounds, (B, T), (B, C, T) or a list, got "
-            f"{kind_of(value)}: AudioMonitor({role}='key') says where else it is"
+            f"{kind_of(value)}: AudioMonitor({keyword(role, repr('key'))}) says where else it is"
         )
     return value
 
 
+def _checked_undecoded(role: str, value: Any) -> Any:
+    """Refuse what has no axis of the batch, of which the chosen examples could be taken."""
+    if isinstance(value, list | tuple) or axes(value):
+        return value
+    raise ShapeError(
+        f"expected what is to be decoded of the {role} as a tensor, the first axis that of the "
+        f"batch, or a list with an entry for each example, got {kind_of(value)}: select one, "
+        f"AudioMonitor({keyword(role, repr('key'))}), or decode it in predict="
+    )
+
+
 def _lengths(
     found: Mapping[str, Sounds], lengths: Any, outputs: Any, batch: Any
-) -> tuple[dict[str, Any], dict[str, EarmarkError]]:
+) -> tuple[dict[str, Any], dict[str, Exception]]:
     cut = {role: one.lengths for role, one in found.items() if one.lengths is not None}
-    faults: dict[str, EarmarkError] = {}
+    faults: dict[str, Exception] = {}
     for role in found:
         wanted = of_role(lengths, role)
         if wanted is None:
             continue
         selector, hop = split_lengths("lengths", wanted)
-        counts = select(selector, outputs, batch)
-        if counts:
+        cut.pop(role, None)
+        try:
+            counts = select(selector, outputs, batch)
+        except Exception as error:  # noqa: BLE001 - it may be a function of the user's
+            faults["lengths"] = error.with_traceback(None)
+            continue
+        if not counts:
+            faults["lengths"] = not_selected("lengths", selector, outputs, batch)
+        elif _is_one_for_each(counts[0], found[role].value):
             cut[role] = in_samples(counts[0], hop)
         else:
-            cut.pop(role, None)
-            faults["lengths"] = not_selected("lengths", selector, outputs, batch)
+            faults["lengths"] = miscounted(role, len(found[role].value), counts[0])
     return cut, faults
+
+
+def _is_one_for_each(counts: Any, sounds: Any) -> bool:
+    size = len(counts) if isinstance(counts, list | tuple) else next(iter(axes(counts)), 0)
+    return size == len(sounds)

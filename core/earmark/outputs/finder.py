@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from earmark.errors import ArgumentTypeError, EarmarkError, ShapeError, shown
@@ -11,8 +11,9 @@ from earmark.outputs.find import Found, find_sounds
 from earmark.outputs.roles import of_role
 from earmark.outputs.rows import rows
 from earmark.outputs.selector import LengthsSelector, Selector, check_selector, split_lengths
-from earmark.outputs.sounds import is_array
+from earmark.outputs.sounds import Sounds, as_sounds, axes, is_array
 from earmark.outputs.stems import checked_stems
+from earmark.outputs.unclear import kind_of
 
 Decode: TypeAlias = Callable[[Any], Any]
 """From a batch of what a model returned to a batch of sounds, or to what holds one."""
@@ -86,8 +87,7 @@ class Finder:
             for theirs, ours in zip(_parts(found), _parts(whole), strict=True):
                 for role, value in theirs.items():
                     ours.setdefault(_of_variant(role, name), value)
-        sized = {role: v for role, v in whole.sounds.items() if not isinstance(v, Mapping)}
-        counts = {role: len(value) for role, value in sized.items()}
+        counts = {role: len(value) for role, value in whole.sounds.items()}
         if len(set(counts.values())) > 1:  # nobody knows which prediction belongs to which target
             raise ShapeError(
                 f"expected as many of each role in one batch, got {counts}: say where the others "
@@ -123,7 +123,7 @@ class Finder:
             decoded=self.decode.keys(),
         )
 
-    def heard(self, role: str, sounds: Any, picked: Sequence[int]) -> Any:
+    def heard(self, role: str, sounds: Any, picked: Sequence[int]) -> Sounds:
         """Take the chosen examples only, decode them, and do to them what is to be done.
 
         Args:
@@ -132,20 +132,46 @@ class Finder:
             picked: Which of them are chosen.
 
         Returns:
-            A batch of as many sounds.
+            A batch of as many sounds, with the lengths and the sample rate that came of decoding.
+
+        Raises:
+            ArgumentTypeError: If nothing that was decoded is the sounds.
+            ShapeError: If there are not as many.
         """
-        heard = rows(sounds, picked)
+        heard = Sounds(rows(sounds, picked))
         decode = of_role(self.decode, role)
         if decode is not None:
-            heard = _sounds_of(decode(heard))
-        return heard if self.transform is None else self.transform(heard, role)
+            heard = _decoded(decode(heard.value))
+        if self.transform is not None:
+            heard = replace(heard, value=self.transform(heard.value, role))
+        if hasattr(heard.value, "__len__") and len(heard.value) != len(picked):
+            made = "transform" if self.transform is not None else "decode"
+            raise ShapeError(
+                f"expected {len(picked)} sounds of the {role} from {made}, one for each example "
+                f"that it was given, got {len(heard.value)}: keep the first axis"
+            )
+        return heard
 
 
-def _sounds_of(decoded: Any) -> Any:
+def _decoded(made: Any) -> Sounds:
     """The sounds in what a decoder returned, which may be a container, as a model's outputs are."""
-    if is_array(decoded) or isinstance(decoded, list | tuple):
-        return decoded
-    return find_sounds(decoded, None).sounds.get("prediction", decoded)
+    if len(axes(made)) == 1:  # a decoder's `squeeze`
+        return Sounds(made[None])
+    listed = list(made) if isinstance(made, tuple) else made
+    whole = as_sounds(listed, named=isinstance(made, list))
+    if whole is not None:
+        return whole
+    if isinstance(made, list):
+        return Sounds(made)  # what is wrong with one of them costs it alone
+    try:
+        found = find_sounds(made, None)
+    except EarmarkError as error:
+        raise ArgumentTypeError(
+            f"expected sounds from decode, of shape (B, T), (B, C, T) or a list, got "
+            f"{kind_of(made)}: pick them, decode=lambda batch: vocoder(batch)[0]"
+        ) from error
+    values = (of.get("prediction") for of in (found.sounds, found.sample_rates, found.lengths))
+    return Sounds(*values)
 
 
 def _parts(found: Found) -> tuple[dict[str, Any], ...]:

@@ -42,6 +42,9 @@ NEVER = """loss logit prob score metric weight grad param mel spec spectrogram s
     feat frame scale text phoneme label class seed time step noise mean logvar logs std"""
 """Words that no sound has in its key, whatever the shape: these, and all within, are left out."""
 
+DECODABLE = "mel spec spectrogram stft latent code"
+"""Words of what becomes a sound by decoding: where there is none, these are named first."""
+
 STEMS = "stems sources src"
 """Words for the sounds of a mixture, whose second axis is never channels: they need `stems=`."""
 
@@ -107,6 +110,12 @@ def _meaning(words: frozenset[str], marks: frozenset[str]) -> Meaning:
     if words & _set(SOUND):
         return "sound"
     return "letter" if words <= set(LETTERS) and len(words) == 1 else "unknown"
+
+
+def is_decodable(key: Any) -> bool:
+    """Say whether a key means what becomes a sound by decoding, and nothing about it."""
+    words = _words(key) if isinstance(key, str) else frozenset[str]()
+    return bool(words & _set(DECODABLE)) and not words & (_set(NEVER) - _set(DECODABLE))
 
 
 def means_lengths_of(key: Any, sound: Any, *, in_batch: bool) -> bool:

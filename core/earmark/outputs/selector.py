@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from earmark.errors import ArgumentTypeError
 from earmark.lengths import checked_hop
+from earmark.outputs.roles import ROLES
 from earmark.outputs.sounds import dtype_of, is_array
 from earmark.outputs.unfold import Path
 
@@ -100,7 +101,9 @@ def in_samples(lengths: Any, hop_length: int | None) -> Any:
     if hop_length is None:
         return lengths
     if isinstance(lengths, list | tuple):
-        return [n * hop_length if isinstance(n, int) else n for n in lengths]
+        return [in_samples(n, hop_length) for n in lengths]
+    if isinstance(lengths, numbers.Integral):
+        return int(lengths) * hop_length
     if not dtype_of(lengths).startswith(("int", "uint")):
         return lengths
     # a short integer would overflow
@@ -118,9 +121,15 @@ def argument(name: str, path: Path, place: str, *, index_of: str) -> str:
         index_of: What an index of this argument counts in.
     """
     if len(path) == 1 and isinstance(path[0], int) and place == index_of:
-        return f"{name}={path[0]}"
+        return keyword(name, str(path[0]))
     keys = path if path and isinstance(path[0], str) else (place, *path)
-    return f'{name}="{".".join(map(str, keys))}"'
+    return keyword(name, f'"{".".join(map(str, keys))}"')
+
+
+def keyword(name: str, value: str) -> str:
+    """Write an argument of the monitor; those of further roles are in `roles=`."""
+    own = name in {*ROLES, "lengths"}
+    return f"{name}={value}" if own else f"roles={{{name!r}: {value}}}"
 
 
 def _follow(values: Any, path: str) -> Any:

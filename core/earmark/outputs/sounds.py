@@ -44,7 +44,7 @@ def as_sounds(value: Any, *, in_batch: bool = False, named: bool = True) -> Soun
             made a list of: in a batch it is one, and otherwise it holds sounds of one axis.
     """
     if is_array(value):
-        return Sounds([value] if len(axes(value)) == 1 else value)
+        return _whole(value)
     known = _of_known_type(value)
     if known is not None:
         return known
@@ -58,6 +58,11 @@ def as_sounds(value: Any, *, in_batch: bool = False, named: bool = True) -> Soun
     return paired
 
 
+def _whole(array: Any) -> Sounds:
+    """The sounds of an array or a tensor: of one axis, it is one."""
+    return Sounds([array] if len(axes(array)) == 1 else array)
+
+
 def _of_known_type(value: Any) -> Sounds | None:
     """What other packages hold sounds in, known by its attributes: none of them is imported."""
     rate = _plain_rate(getattr(value, "sample_rate", None))
@@ -67,11 +72,16 @@ def _of_known_type(value: Any) -> Sounds | None:
         return Sounds([value], rate)
     if hasattr(value, "get_all_samples"):  # torchcodec's decoder, in a row of datasets
         return Sounds([value])
-    if isinstance(value, Mapping) and is_array(value.get("array")):  # a row of datasets, decoded
-        return Sounds([value["array"]], rate_of(value))
+    if _is_row(value):  # or several, collated
+        return replace(_whole(value["array"]), sample_rate=rate_of(value))
     if type(value).__name__ == "AudioPipelineOutput":  # diffusers
         return as_sounds(_channels_last(getattr(value, "audios", None)))
     return None
+
+
+def _is_row(value: Any) -> bool:
+    """Whether this is the sound of a row of datasets, decoded."""
+    return isinstance(value, Mapping) and is_array(value.get("array"))
 
 
 def _channels_last(audios: Any) -> Any:
@@ -84,22 +94,27 @@ def _paired(pair: Any, *, in_batch: bool) -> Sounds | None:
     if getattr(pair, "_fields", None) == ("data", "lengths"):  # SpeechBrain
         inner = as_sounds(first)
         return None if inner is None else replace(inner, lengths=second)
-    shape = axes(first)
-    if not is_array(first) or len(shape) < 1:
-        return None
-    rate = _plain_rate(second)
+    rate, shape = _plain_rate(second), axes(first)
+    if rate is not None and isinstance(first, list):
+        inner = as_sounds(first)
+        return None if inner is None else replace(inner, sample_rate=rate)
+    stems = shape[1] if len(shape) == 4 else None
+    if not is_array(first) or not fits(_whole(first), stems=stems, min_frames=1):
+        return None  # such as a mel and the step
     if rate is not None:
-        return Sounds([first] if len(shape) == 1 else first, rate)
-    is_sound = len(shape) > 1 and dtype_of(first) in _SOUND_DTYPES
-    if is_sound and not in_batch and are_counts(second, shape[0]):
-        return Sounds(first, lengths=second)
-    return None
+        return replace(_whole(first), sample_rate=rate)
+    counted = len(shape) > 1 and not in_batch and are_counts(second, shape[0])
+    return Sounds(first, lengths=second) if counted else None
+
+
+def _of_row(value: Any) -> Sounds | None:
+    return Sounds([value["array"]], rate_of(value)) if _is_row(value) else None
 
 
 def _listed(values: list[Any], max_axes: int) -> Sounds | None:
     sounds: list[Any] = []
     for value in values:
-        found = None if is_scalar(value) else as_sounds(value)
+        found = None if is_scalar(value) else _of_row(value) or as_sounds(value)
         one = _single(found, max_axes)
         if found is None or one is None:
             return None

@@ -45,6 +45,12 @@ def has_stems(sounds: Sounds, stems: Sequence[str]) -> bool:
     return len(shape) in (3, 4) and shape[1] == len(stems)
 
 
+def is_mixture(value: Any) -> bool:
+    """Say whether a value has an axis that can only be that of stems: `(B, S, C, T)`."""
+    shape = axes(value)
+    return len(shape) == 4 and fits(Sounds(value), stems=shape[1])
+
+
 def split_stems(role: str, sounds: Sounds, stems: Sequence[str]) -> dict[str, Sounds]:
     """Give each stem of a batch a role of its own; they are views, nothing is copied.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from earmark.errors import ArgumentError, shown
+from earmark.errors import ArgumentError, ShapeError, shown
 from earmark.outputs.candidates import Candidate, candidates
-from earmark.outputs.selector import Selector, argument
+from earmark.outputs.roles import is_decodable
+from earmark.outputs.selector import Selector, argument, keyword
 from earmark.outputs.sounds import axes, dtype_of, is_array, shape_of
+from earmark.outputs.stems import is_mixture
 from earmark.outputs.unfold import Path, is_never
 
 _MAX_LISTED = 12
@@ -16,6 +18,9 @@ _MAX_LISTED = 12
 
 def none_found(outputs: Any, seen: Sequence[Candidate]) -> ArgumentError:
     """Nothing that was returned is a prediction."""
+    likely = _likeliest(seen)
+    if likely is not None and is_mixture(likely.value):
+        return unnamed_stems("prediction", likely)
     return ArgumentError(
         f"expected a prediction in the outputs, found none in {_listed(seen) or shown(outputs)}: "
         f"{_way_out(seen)}"
@@ -23,12 +28,11 @@ def none_found(outputs: Any, seen: Sequence[Candidate]) -> ArgumentError:
 
 
 def _way_out(seen: Sequence[Candidate]) -> str:
-    arrays = [one for one in seen if len(axes(one.value)) > 1]
     foreign = [one for one in seen if _is_foreign(one.value)]
-    if arrays:
-        named = [one for one in arrays if one.path and not is_never(one.path)] or arrays
+    likely = _likeliest(seen)
+    if likely is not None:
         return (
-            f"say where it is, such as {_write('prediction', named[0])}, with decode= if that is "
+            f"say where it is, such as {_write('prediction', likely)}, with decode= if that is "
             "no sound yet; or pass predict= to make one"
         )
     if foreign:
@@ -38,6 +42,20 @@ def _way_out(seen: Sequence[Candidate]) -> str:
             "{'prediction': output.audio})"
         )
     return "return {'prediction': sound}, or pass predict= to make one of the batch"
+
+
+def _likeliest(seen: Sequence[Candidate]) -> Candidate | None:
+    arrays = [one for one in seen if len(axes(one.value)) > 1]
+    return min(arrays, key=_unlikeliness, default=None)
+
+
+def _unlikeliness(one: Candidate) -> int:
+    """How far a value is from a prediction that has still to be decoded, by its keys alone."""
+    if one.means("target", "input"):
+        return 4
+    if any(is_decodable(key) for key in one.path):
+        return 1
+    return 3 if is_never(one.path) else 0 if one.means("prediction") else 2
 
 
 def _is_foreign(value: Any) -> bool:
@@ -57,10 +75,19 @@ def unnamed_stems(role: str, one: Candidate) -> ArgumentError:
     count = axes(one.value)[1]
     names = ", ".join(f"'stem {number}'" for number in range(1, min(count, 4) + 1))
     more = ", ..." if count > 4 else ""
+    channels = f"; or, if the second axis holds channels, {_write(role, one)}"
     return ArgumentError(
         f"expected names for the sounds of the mixture in {_listed([one])}: write "
-        f"AudioMonitor(stems=[{names}{more}]); or, if the second axis holds channels, "
-        f"{_write(role, one)}"
+        f"AudioMonitor(stems=[{names}{more}])"
+        f"{'' if is_mixture(one.value) else channels}"
+    )
+
+
+def miscounted(role: str, count: int, lengths: Any) -> ShapeError:
+    """Lengths that are not one for each sound."""
+    return ShapeError(
+        f"expected one length for each of {count} sounds of the {role}, got {kind_of(lengths)}: "
+        "the sounds are logged whole; write AudioMonitor(lengths=...) with where theirs are"
     )
 
 
@@ -91,8 +118,8 @@ def not_selected(name: str, selector: Selector, outputs: Any, batch: Any) -> Arg
         f"{place} with {_listed(found) or 'nothing'}" for place, found in seen.items()
     )
     return ArgumentError(
-        f"expected the {name} {where} in {inside}: write AudioMonitor({name}=...) with a key, a "
-        "path such as 'out.audio', an index, or a function of (outputs, batch)"
+        f"expected the {name} {where} in {inside}: write AudioMonitor({keyword(name, '...')}) with "
+        "a key, a path such as 'out.audio', an index, or a function of (outputs, batch)"
     )
 
 

@@ -129,8 +129,8 @@ def _with_lengths(leaf: Leaf, depth: int, beside: Mapping[Any, Any], *, in_batch
     count = next(iter(axes(sounds.value)), 0)
     key = leaf.path[depth]
     if isinstance(key, int):
-        follower = None if in_batch or len(leaf.path) > depth + 1 else beside.get(key + 1)
-        found = [follower] if are_counts(follower, count) else []
+        alone = not in_batch and len(leaf.path) == depth + 1
+        found = [beside[key + 1]] if alone and _are_in_turns(beside, key, count) else []
     else:
         found = [
             value
@@ -139,6 +139,13 @@ def _with_lengths(leaf: Leaf, depth: int, beside: Mapping[Any, Any], *, in_batch
             and are_counts(value, count, relative=True)
         ]
     return replace(leaf, sounds=replace(sounds, lengths=found[0])) if found else leaf
+
+
+def _are_in_turns(beside: Mapping[Any, Any], key: int, count: int) -> bool:
+    """Whether a tuple holds sounds and integers by turns: among other things, these are indices."""
+    followers = [beside.get(at) for at in range(1, max(beside) + 1, 2)]
+    pairs = key % 2 == 0 and len(followers) * 2 == len(beside)
+    return pairs and all(are_counts(one, count) for one in followers)
 
 
 def is_never(path: Path) -> bool:

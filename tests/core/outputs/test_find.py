@@ -403,6 +403,31 @@ def test_lengths_are_selected_for_all_roles_or_by_role() -> None:
     assert beside == {"prediction": [1, 2], "target": [1.0, 0.5]}
 
 
+@pytest.mark.parametrize("lengths", [[8, 8, 8], np.array([8]), np.array(8), 8])
+def test_lengths_of_another_number_of_sounds_cut_none(lengths: Any) -> None:
+    """Nobody knows whose they are: the sounds are whole, and it is told."""
+    found = find_sounds(array(2, 8000), None, lengths=lambda *_: lengths)
+
+    assert found.lengths == {}
+    assert str(found.faults["lengths"]).startswith(
+        "expected one length for each of 2 sounds of the prediction, got "
+    )
+
+
+def test_a_function_that_raises_costs_its_own_role() -> None:
+    """The prediction is logged, and what the user's function raised is told."""
+    found = find_sounds(
+        array(2, 8000),
+        None,
+        selectors={"target": lambda _, batch: batch["clean"]},
+        lengths=lambda _, batch: batch["lengths"],
+    )
+
+    assert list(found.sounds) == ["prediction"]
+    assert set(found.faults) == {"target", "lengths"}
+    assert all(isinstance(fault, TypeError) for fault in found.faults.values())
+
+
 def test_lengths_that_are_not_there_are_a_fault() -> None:
     """The sound is whole, and what is missing is told."""
     found = find_sounds(array(2, 8000), None, lengths="num_samples")

@@ -31,7 +31,7 @@ def test_only_chosen_examples_are_decoded_and_transformed() -> None:
     )
     mel = np.random.default_rng(0).uniform(size=(4, 80, 20)).astype(np.float32)
     found = finder.find({"mel": mel}, {"target": SOUNDS})
-    heard = {role: finder.heard(role, value, [1, 3]) for role, value in found.sounds.items()}
+    heard = {role: finder.heard(role, value, [1, 3]).value for role, value in found.sounds.items()}
 
     assert found.count == 4
     assert found.lengths == {}
@@ -45,12 +45,58 @@ def test_a_decoder_may_return_outputs_of_its_own() -> None:
     finder = Finder(decode={"prediction": lambda codes: {"loss": 0.5, "audio_values": codes / 2}})
     found = finder.find({"prediction": SOUNDS}, None)
     heard = finder.heard("prediction", found.sounds["prediction"], [1])
-    np.testing.assert_array_equal(heard, SOUNDS[[1]] / 2)
-    silent = Finder(decode={"prediction": lambda codes: {"loss": 0.5}})
+    np.testing.assert_array_equal(heard.value, SOUNDS[[1]] / 2)
+
+
+@pytest.mark.parametrize(
+    ("made", "lengths", "sample_rate"),
+    [
+        ((SOUNDS[:2], np.array([500, 2000])), [500, 2000], None),
+        ((SOUNDS[:2], 24_000), None, 24_000),
+        ((SOUNDS[:2], SOUNDS[:2, :40]), None, None),
+        (tuple(SOUNDS[:2]), None, None),
+        (list(SOUNDS[:2]), None, None),
+    ],
+    ids=["lengths", "rate", "features", "tuple", "list"],
+)
+def test_what_comes_with_decoded_sounds_is_no_sound(
+    made: Any, lengths: list[int] | None, sample_rate: int | None
+) -> None:
+    """Of `(audio, lengths)` and `(audio, rate)` the first alone is heard, by the second."""
+    heard = Finder(decode={"prediction": lambda _: made}).heard("prediction", SOUNDS, [0, 1])
+
+    np.testing.assert_array_equal(np.asarray(heard.value), SOUNDS[:2])
+    assert (None if heard.lengths is None else heard.lengths.tolist()) == lengths
+    assert heard.sample_rate == sample_rate
+
+
+def test_a_decoder_may_forget_the_axis_of_a_batch_of_one() -> None:
+    """`squeeze()` does; of two examples it would be one sound too few."""
+    finder = Finder(decode={"prediction": lambda mel: mel[0]})
+
+    (heard,) = finder.heard("prediction", SOUNDS, [2]).value
+    np.testing.assert_array_equal(heard, SOUNDS[2])
     with pytest.raises(
-        ArgumentError, match=r"^expected a prediction in the outputs, found none in"
+        ShapeError,
+        match=r"^expected 2 sounds of the prediction from decode, one for each example that it was "
+        r"given, got 1: keep the first axis$",
     ):
-        silent.heard("prediction", SOUNDS, [1])
+        finder.heard("prediction", SOUNDS, [0, 2])
+
+
+@pytest.mark.parametrize("made", [None, {"loss": 0.5}, (SOUNDS, SOUNDS / 2)], ids=str)
+def test_a_decoder_that_makes_no_sounds_is_told(made: Any) -> None:
+    """Nothing, no sound, or two that might be it."""
+    finder = Finder(decode={"prediction": lambda _: made})
+    with pytest.raises(ArgumentTypeError, match=r"^expected sounds from decode, of shape \(B, T\)"):
+        finder.heard("prediction", SOUNDS, [1])
+
+
+def test_what_is_to_be_decoded_has_an_axis_of_the_batch() -> None:
+    """The chosen examples of a dict cannot be taken."""
+    finder = Finder(selectors={"prediction": "encoded"}, decode={"prediction": lambda codes: codes})
+    with pytest.raises(ShapeError, match=r"^expected what is to be decoded of the prediction as"):
+        finder.find({"encoded": {"codes": SOUNDS, "scale": SOUNDS}}, None)
 
 
 def test_variants_are_heard_side_by_side() -> None:

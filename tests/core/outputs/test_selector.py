@@ -51,10 +51,11 @@ def test_lengths_may_count_frames_of_a_hop() -> None:
 
 
 def test_frames_become_samples_and_parts_stay() -> None:
-    """Of a list and of an array, however few bits it has; floats are relative."""
+    """Of a list of any numbers and of an array, however few bits; floats are relative."""
     assert in_samples([10, 300], 256) == [2560, 76_800]
     assert in_samples([0.5, 1.0], 256) == [0.5, 1.0]
     np.testing.assert_array_equal(in_samples(np.array([200, 255], "uint8"), 256), [51_200, 65_280])
+    assert in_samples([np.int16(200), np.float32(0.5)], 256) == [51_200, 0.5]
     relative = np.array([0.5, 1.0])
     assert in_samples(relative, 256) is relative
 
@@ -88,11 +89,13 @@ def test_an_argument_is_written_as_it_is_read() -> None:
         ("prediction", (1,), "outputs", "prediction=1"),
         ("target", (1,), "outputs", 'target="outputs.1"'),
         ("target", ("x", 1), "batch", 'target="x.1"'),
+        ("echo", (1,), "outputs", "roles={'echo': 1}"),
     ):
         index_of = "batch" if name == "target" else "outputs"
         written = argument(name, path, place, index_of=index_of)
         assert written == expected
         selector = eval(written.partition("=")[2])  # noqa: S307 - our own words
+        selector = selector[name] if isinstance(selector, dict) else selector
         (value,) = select(selector, outputs, batch, index_of=index_of)
         holder: Any = outputs if place == "outputs" else batch
         for key in path:
