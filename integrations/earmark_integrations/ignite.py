@@ -72,7 +72,7 @@ class AudioMonitor(LoopListener):
             raise ArgumentError(
                 "expected run_dir as the directory to write, got none: pass run_dir='runs/vocoder'"
             )
-        one = _Round(trainer, unwrapped(model), self._tag(tag))
+        one = _Round(trainer, unwrapped(model), self._tag_of(tag))
         evaluator.add_event_handler(Events.STARTED, self._on_started, one)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._on_batch, one)
         evaluator.add_event_handler(Events.COMPLETED, self._on_completed, one)
@@ -100,7 +100,7 @@ class AudioMonitor(LoopListener):
         one.progress = Progress()
         if not self._trains:
             self._open_for(one)
-        self._monitor.cancel()
+        self._cancel()
         if not (self._trains and self._listens_by_steps):
             self._begin_at(one, forced=not self._trains)
 
@@ -124,7 +124,8 @@ class AudioMonitor(LoopListener):
 
     def _begin_at(self, one: _Round, *, forced: bool = False) -> None:
         state = one.trainer.state
-        last = (state.max_epochs or 0) * (state.epoch_length or 0)
+        last = getattr(state, "max_iters", None)  # which ignite's State has not always had
+        last = last or (state.max_epochs or 0) * (state.epoch_length or 0)
         epoch, step = max(0, state.epoch - 1), state.iteration
         self._begin(one.tag, epoch=epoch, step=step, final=0 < last <= step, forced=forced)
 
