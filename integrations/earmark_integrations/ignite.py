@@ -123,10 +123,9 @@ class AudioMonitor(LoopListener):
         self._end(one.module, device_of(one.module))
 
     def _begin_at(self, one: _Round, *, forced: bool = False) -> None:
-        state = one.trainer.state
-        last = getattr(state, "max_iters", None)  # which ignite's State has not always had
-        last = last or (state.max_epochs or 0) * (state.epoch_length or 0)
-        epoch, step = max(0, state.epoch - 1), state.iteration
+        at = one.trainer.state  # which has not always had max_iters
+        last = getattr(at, "max_iters", None) or (at.max_epochs or 0) * (at.epoch_length or 0)
+        epoch, step = max(0, at.epoch - 1), at.iteration
         self._begin(one.tag, epoch=epoch, step=step, final=0 < last <= step, forced=forced)
 
     def _open_for(self, one: _Round) -> None:

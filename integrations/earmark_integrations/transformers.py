@@ -141,8 +141,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
             for value, place in batches_of(given["eval_dataloader"]):
                 if not self._monitor.goes_on(tag, place.before, is_shared=place.is_shared):
                     break
-                batch = moved(value, args.device)
-                self._hear(given["model"], tag, batch, place, forward_context=context)
+                self._hear(given["model"], tag, moved(value, args.device), place, None, context)
 
     @property
     def _state_key(self) -> str:
