@@ -80,6 +80,7 @@ class Monitor:
         self._last: Position | None = None
         self._now = Position(None, 0)
         self._forced = False
+        self._came, self._told = False, 0
 
     @property
     def active(self) -> bool:
@@ -131,6 +132,7 @@ class Monitor:
         self.cancel()
         self._now = Position(epoch, step)
         self._forced = forced
+        self._came, self._told = False, self.notices.total
         self._drafts = {} if forced or self._is_due(final=final) else None
         for selection in self._selections.values():
             selection.restart()
@@ -151,6 +153,7 @@ class Monitor:
         """
         if not self.active:
             return False
+        self._came = True
         return self._selection(tag).wants(self._ids(batch))
 
     def predicts(self, tag: str, batch: Any, *, num_before: int, is_shared: bool) -> bool:
@@ -219,6 +222,7 @@ class Monitor:
         """
         if self.run is None or self._drafts is None:
             return
+        self._came = True
         with self.notices.guard((tag, "batch"), f"a batch at step {self._now.step}"):
             found = self.finder.find(outputs, batch)
             for role, fault in found.faults.items():
@@ -295,9 +299,20 @@ class Monitor:
             self._last = self._now
             self._tell_of_missing()
         if self.run is not None:
+            self._tell_of_nothing()
             for draft in drafts.values():
                 self.run.submit(draft)
             self.run.hand_over(_HAND_OVER_SECONDS)
+
+    def _tell_of_nothing(self) -> None:
+        if self._came or self.notices.total > self._told:
+            return
+        self.notices.tell(
+            "nothing",
+            f"expected a batch or more in the loop at step {self._now.step}, got none, and nothing "
+            "was logged: look whether its loader is empty; a plain loop hands each batch over, "
+            "monitor.batch(outputs, batch)",
+        )
 
     def _tell_of_missing(self) -> None:
         if self._chosen is None or self._ranks.world_size > 1:  # others may well have them

@@ -48,9 +48,10 @@ class Every:
         """Say whether a multiple of `n` was reached since the last take."""
         position = getattr(now, self.unit)
         if position is None:
+            other = "steps" if self.unit == "epoch" else "epochs"
             raise ArgumentError(
-                f"expected due({self.unit}=...) for a schedule of every {self.n} {self.unit}s, "
-                f"got none: pass the {self.unit}"
+                f"expected {self.unit}= for a schedule of every {self.n} {self.unit}s, got none: "
+                f"pass the {self.unit}, or log by {other}, every_n_{other}"
             )
         if last is None or getattr(last, self.unit) is None:
             return True
@@ -75,7 +76,7 @@ class AtEpochs:
         """Say whether a listed epoch was reached since the last take."""
         if now.epoch is None:
             raise ArgumentError(
-                f"expected due(epoch=...) for a schedule at epochs {list(self.epochs)}, got none: "
+                f"expected epoch= for a schedule at epochs {list(self.epochs)}, got none: "
                 "pass the epoch"
             )
         before = -1 if last is None or last.epoch is None else last.epoch

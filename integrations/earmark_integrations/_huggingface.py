@@ -72,11 +72,12 @@ def autocast(args: Any) -> AbstractContextManager[Any]:
     return nullcontext() if dtype is None else torch.autocast(args.device.type, dtype)
 
 
-def name_of_scalars(metrics: Mapping[str, Any] | None) -> str:
-    """What an evaluation's scalars are called: `"eval"`, or `"eval/<name of the data set>"`."""
+def name_of_scalars(metrics: Mapping[str, Any] | None) -> list[str]:
+    """What an evaluation's scalars are called: `"eval"`, and the name of its data set, if any."""
     ends = ("_runtime", "_loss")
     names = [key.removesuffix(end) for end in ends for key in metrics or () if key.endswith(end)]
-    return names[0].replace("eval_", "eval/", 1) if names else "eval"
+    name = names[0] if names else "eval"
+    return name.split("_", 1) if name.startswith("eval_") else [name]
 
 
 def trackers_of(args: Any, writers: ExitStack) -> list[Tracker]:

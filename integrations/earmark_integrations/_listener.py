@@ -123,6 +123,9 @@ class Listener:
     _predict_by_default: Predict | None = None
     """What makes the sounds where the framework does not show what a step returned."""
 
+    _usual_kind = "val"
+    """The kind of loop whose name gives way to a tag."""
+
     def __init__(
         self,
         *,
@@ -309,17 +312,17 @@ class Listener:
                 if start >= self._monitor.reach(is_shared=False):
                     return
 
-    def _tag_of(self, kind: str, loader: str = "") -> str:
+    def _tag_of(self, kind: str = "val", loader: str = "") -> str:
         """What to call the clips of a loop.
 
         Args:
-            kind: `"val"`, `"test"` or `"predict"`.
+            kind: What it is, such as `"val"`, `"test"` or `"predict"`.
             loader: The loader's name, if it has one.
         """
         if self._demo is not None:
             return self._given_tag or "demo"
-        mine = [self._given_tag, "" if kind == "val" else kind] if self._given_tag else [kind]
-        return "/".join(filter(None, [*mine, loader]))
+        own = "" if self._given_tag and kind == self._usual_kind else kind
+        return "/".join(str(part) for part in (self._given_tag, own, loader) if part)
 
     def _is_heard(self, at: Moment, *, validates: bool) -> bool:
         """Say whether this is the moment to begin and end a loop, or to play the demo set.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch.utils.data import BatchSampler, DistributedSampler, SequentialSampler
@@ -45,13 +45,16 @@ class Progress:
             loader: Its loader.
             loader_index: Which loader it is.
         """
-        before = num_before(loader, index)
-        start = self._seen.get(loader_index, 0) if _size_of(loader) is None else before
+        before, size = num_before(loader, index), _size_of(loader)
+        start = self._seen.get(loader_index, 0) if size is None else before
         self._seen[loader_index] = start + (batch_size(batch) if makes_batches(loader) else 1)
 
         def drawn(count: int) -> Drawn:
             """Say which items so many examples are."""
             self._seen[loader_index] = max(self._seen[loader_index], start + count)
+            share = _share(loader)
+            if share is not None and size is not None and count > size:
+                return _gathered(share, range(start, start + size), count)
             return drawn_items(loader, start, count)
 
         return Place(drawn, before, is_shared(loader))
@@ -115,6 +118,14 @@ def drawn_items(loader: Any, start: int, count: int) -> Drawn:
     # The last places repeat the first ones, so that every rank draws equally many.
     places = [place if place < share.size else None for place in map(share.place, drawn)]
     return Drawn(places, in_order=share.in_order, is_shared=True)
+
+
+def _gathered(share: _Share, drawn: range, count: int) -> Drawn:
+    """Say which items a batch is of that was gathered: each rank's, one after the other."""
+    ranks = (replace(share, rank=rank) for rank in range(share.num_ranks))
+    places = [each.place(index) for each in ranks for index in drawn][:count]
+    known = [place if place < share.size else None for place in places]
+    return Drawn(known, in_order=share.in_order, is_alike=True)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class LoopListener(Listener):
     """Listens to loaders, each in a round of its own, and to the demo set."""
 
     _granted: tuple[int | None, int] | None = None
-    _tags: frozenset[str] = frozenset()
+    _tags: tuple[str, ...] = ()
 
     def state_dict(self) -> dict[str, Any]:
         """The chosen examples, and where the last take was logged; for a checkpoint."""
@@ -56,15 +56,17 @@ class LoopListener(Listener):
         with self.notices.guard("begin", "a loop"):
             place, passed = checked_place(step, epoch)
             # A validation that is due may go over several loaders, each in a round of its own.
-            tags = self._tags if (passed, place) == self._granted else frozenset()
+            tags = self._tags if (passed, place) == self._granted else ()
             forced = (forced or bool(tags)) and tag not in tags
             self._monitor.begin(epoch=passed, step=place, final=final, forced=forced)
             if self._monitor.active:
-                self._granted, self._tags = (passed, place), tags | {tag}
+                self._granted, self._tags = (passed, place), (*tags, tag)
 
     def _cancel(self) -> None:
+        """Forget a round that broke off, so that it can be gone through again."""
+        if self._monitor.active:
+            self._tags = self._tags[:-1]
         self._monitor.cancel()
-        self._granted = None
 
     def _end(
         self,
@@ -74,16 +76,8 @@ class LoopListener(Listener):
     ) -> None:
         """Publish the round, which is of the demo set if there is one."""
         if self._demo is not None and self._monitor.active:
-            self._play(module, self._tag(), partial(moved, device=device), forward_context)
+            self._play(module, self._tag_of(), partial(moved, device=device), forward_context)
         self._monitor.end()
-
-    def _tag(self, kind: str = "val", usual: str = "val") -> str:
-        """What to call a round: one of the usual kind has the name that was given."""
-        if self._demo is not None:
-            return self._given_tag or "demo"
-        if self._given_tag is None:
-            return kind
-        return self._given_tag if kind == usual else f"{self._given_tag}/{kind}"
 
 
 def moved(value: Any, device: torch.device) -> Any:

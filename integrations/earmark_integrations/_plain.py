@@ -27,7 +27,8 @@ class PlainLoop(LoopListener, ABC):
     def __init__(self, model: nn.Module, **keywords: Unpack[Keywords]) -> None:
         super().__init__(**keywords)
         self._model = model
-        self._round, self._loader, self._seen = "", None, 0
+        self._round: str | None = None
+        self._loader, self._seen = None, 0
         self._progress = Progress()
         if self._is_on:
             rank, world_size = self._place()
@@ -78,23 +79,30 @@ class PlainLoop(LoopListener, ABC):
             final: Whether this is known to be the last validation, which is logged in any case.
         """
         self._progress, self._loader, self._seen = Progress(), loader, 0
-        self._round = self._tag(tag)
+        self._round = self._tag_of(tag)
         self._begin(self._round, epoch=epoch, step=step, final=final)
         try:
             yield
         except BaseException:
             self._cancel()
             raise
+        finally:
+            self._round = None
         self._end(self._model, device_of(self._model), self._context)
 
     def batch(self, outputs: Any, batch: Any) -> None:
-        """Log the wanted examples of a batch, within `validation`.
+        """Log the wanted examples of a batch, within `validation`; call it for each of them.
 
         Args:
             outputs: What the model returned; with `predict`, nothing of it is used.
             batch: What it was given, on its device.
         """
-        if self._demo is not None or not self._monitor.active:
+        if self._round is None and self._is_on:
+            self.notices.tell(
+                "batch",
+                "batch() logs within a validation: write `with monitor.validation(epoch=epoch)`",
+            )
+        if self._round is None or self._demo is not None or not self._monitor.active:
             return
         with self.notices.guard("batch", "a batch"):
             place = self._progress.come_to(batch, self._seen, self._loader)
@@ -112,11 +120,13 @@ class PlainLoop(LoopListener, ABC):
             final: Whether this is known to be the last step.
         """
         if self._demo is None:
-            self.notices.tell(
-                "step", "step() listens to a demo set, and there is none: pass AudioMonitor(demo=)"
-            )
+            if self._is_on:
+                self.notices.tell(
+                    "step",
+                    "step() listens to a demo set, and there is none: pass AudioMonitor(demo=)",
+                )
             return
-        self._begin(self._tag(), epoch=epoch, step=step, final=final)
+        self._begin(self._tag_of(), epoch=epoch, step=step, final=final)
         self._end(self._model, device_of(self._model), self._context)
 
     def close(self) -> None:

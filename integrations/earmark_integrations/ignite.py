@@ -72,7 +72,7 @@ class AudioMonitor(LoopListener):
             raise ArgumentError(
                 "expected run_dir as the directory to write, got none: pass run_dir='runs/vocoder'"
             )
-        one = _Round(trainer, unwrapped(model), self._tag(tag))
+        one = _Round(trainer, unwrapped(model), self._tag_of(tag))
         evaluator.add_event_handler(Events.STARTED, self._on_started, one)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._on_batch, one)
         evaluator.add_event_handler(Events.COMPLETED, self._on_completed, one)
@@ -100,7 +100,7 @@ class AudioMonitor(LoopListener):
         one.progress = Progress()
         if not self._trains:
             self._open_for(one)
-        self._monitor.cancel()
+        self._cancel()
         if not (self._trains and self._listens_by_steps):
             self._begin_at(one, forced=not self._trains)
 
@@ -123,9 +123,9 @@ class AudioMonitor(LoopListener):
         self._end(one.module, device_of(one.module))
 
     def _begin_at(self, one: _Round, *, forced: bool = False) -> None:
-        state = one.trainer.state
-        last = (state.max_epochs or 0) * (state.epoch_length or 0)
-        epoch, step = max(0, state.epoch - 1), state.iteration
+        at = one.trainer.state  # which has not always had max_iters
+        last = getattr(at, "max_iters", None) or (at.max_epochs or 0) * (at.epoch_length or 0)
+        epoch, step = max(0, at.epoch - 1), at.iteration
         self._begin(one.tag, epoch=epoch, step=step, final=0 < last <= step, forced=forced)
 
     def _open_for(self, one: _Round) -> None:

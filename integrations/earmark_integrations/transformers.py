@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from earmark.sink import Sink
+from earmark.sink import Sink, name_of
 from earmark_integrations._huggingface import (
     autocast,
     batches_of,
@@ -49,6 +49,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
     """
 
     _predict_by_default = staticmethod(run_model)
+    _usual_kind = "eval"
     _trains = False
     _writers = ExitStack()
 
@@ -56,7 +57,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
         """Find the sample rate, and open the run where one logs."""
         if not self._is_on:
             return
-        kept = state.stateful_callbacks.get(self._key)
+        kept = state.stateful_callbacks.get(self._state_key)
         if state.global_step == 0:
             self._restart()
         elif kept is not None:
@@ -121,7 +122,7 @@ class AudioMonitor(LoopListener, TrainerCallback):
     def _listen(
         self, args: Any, state: Any, control: Any, given: Mapping[str, Any], *, forced: bool = False
     ) -> None:
-        step, tag = state.global_step, self._tag(name_of_scalars(given.get("metrics")), "eval")
+        step, tag = state.global_step, self._tag_of(*name_of_scalars(given.get("metrics")))
         final = control.should_training_stop or 0 < state.max_steps <= step
         self._begin(tag, epoch=int(state.epoch or 0), step=step, final=final, forced=forced)
         if not self._monitor.active:
@@ -131,19 +132,18 @@ class AudioMonitor(LoopListener, TrainerCallback):
             if self._demo is None:
                 self._hear_evaluation(tag, args, given, context)
             self._end(given["model"], args.device, context)
-            if "wandb" in (args.report_to if self._sinks is None else self._sinks):
+            if "wandb" in map(name_of, args.report_to if self._sinks is None else self._sinks):
                 commit_row(step)
-        state.stateful_callbacks[self._key] = self.state_dict()
+        state.stateful_callbacks[self._state_key] = self.state_dict()
 
     def _hear_evaluation(self, tag: str, args: Any, given: Mapping[str, Any], context: Any) -> None:
         with self.notices.guard("batch", "a batch"), own_random_numbers():
             for value, place in batches_of(given["eval_dataloader"]):
                 if not self._monitor.goes_on(tag, place.before, is_shared=place.is_shared):
                     break
-                batch = moved(value, args.device)
-                self._hear(given["model"], tag, batch, place, forward_context=context)
+                self._hear(given["model"], tag, moved(value, args.device), place, None, context)
 
     @property
-    def _key(self) -> str:
+    def _state_key(self) -> str:
         # No ExportableState: a callback made anew of JSON would have none of its functions.
-        return f"earmark.AudioMonitor[tag={self._given_tag!r}]"
+        return f"earmark.AudioMonitor[tag={self._key!r}]"

@@ -202,7 +202,12 @@ def test_a_schedule_that_fails_is_not_due(run: Run) -> None:
 def test_a_cancelled_loop_leaves_nothing(run: Run) -> None:
     """Half a take is no take, and takes up no memory."""
     monitor = Monitor(run=run, sample_rate=RATE)
-    for leave in (monitor.cancel, lambda: monitor.begin(epoch=1, step=1)):
+
+    def begin_anew() -> None:
+        monitor.begin(epoch=1, step=1)
+        assert monitor.wants("val")
+
+    for leave in (monitor.cancel, begin_anew):
         monitor.begin(epoch=0, step=0)
         monitor.add("val", sounds(1), None, drawn)
         assert run.draft(step=0).memory.in_use > 0

@@ -108,6 +108,20 @@ def test_the_same_fault_is_told_once(run: Run) -> None:
     assert monitor.notices.total == 3
 
 
+def test_a_loop_without_a_batch_is_told(run: Run) -> None:
+    """Once, and not where something else was told: an exception before the first batch."""
+    monitor = Monitor(run=run, sample_rate=RATE)
+    monitor.begin(epoch=0, step=7)
+    with told("a batch was not logged: OSError"), monitor.notices.guard("loader", "a batch"):
+        raise OSError("no such file")
+    monitor.end()
+    with told("expected a batch or more in the loop at step 8, got none, and nothing was logged"):
+        for step in (8, 9):
+            monitor.begin(epoch=0, step=step)
+            monitor.end()
+    assert not logged(run)
+
+
 def test_strict_raises(run: Run) -> None:
     """What would be told is raised instead."""
     monitor = Monitor(run=run, sample_rate=RATE, notices=Notices(strict=True))

@@ -117,9 +117,9 @@ def test_what_was_due_and_not_logged_stays_due(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("schedule", "place", "message"),
     [
-        (every_n_epochs(2), {"step": 1}, r"expected due\(epoch=\.\.\.\) for a schedule of every 2"),
-        (every_n_steps(2), {"epoch": 1}, r"expected due\(step=\.\.\.\) for a schedule of every 2"),
-        (at_epochs([1]), {}, r"expected due\(epoch=\.\.\.\) for a schedule at epochs \[1\]"),
+        (every_n_epochs(2), {"step": 1}, r"expected epoch= for a schedule of every 2"),
+        (every_n_steps(2), {"epoch": 1}, r"expected step= for a schedule of every 2"),
+        (at_epochs([1]), {}, r"expected epoch= for a schedule at epochs \[1\]"),
         (
             None,
             {"epoch": 1.5},

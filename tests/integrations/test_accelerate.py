@@ -23,7 +23,7 @@ from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 from earmark import EarmarkWarning
 from earmark.errors import ArgumentError
 from earmark.testing import MemorySink
-from earmark_integrations._loaders import drawn_items, is_shared, num_before
+from earmark_integrations._loaders import Progress, drawn_items, is_shared, num_before
 from earmark_integrations.accelerate import AudioMonitor
 from tests.integrations.loop_models import (
     STEP_24,
@@ -180,6 +180,36 @@ def test_a_shuffled_share_has_no_indices() -> None:
     assert num_before(DataLoader(Voices(8), batch_sampler=plain), 2) == 6
 
 
+@pytest.mark.parametrize("split", [False, True])
+def test_a_gathered_batch_has_the_items_of_all_ranks(split: bool) -> None:
+    """One rank's after the other's, as `gather_for_metrics` puts them together."""
+    ranks = [
+        prepare_data_loader(
+            loader(9, batch=4),
+            torch.device("cpu"),
+            2,
+            rank,
+            split_batches=split,
+            put_on_device=False,
+        )
+        for rank in range(2)
+    ]
+    size = 2 if split else 4
+    drawn = zip(*(one.batch_sampler or () for one in ranks), strict=True)
+    for index, batches in enumerate(drawn):
+        gathered = [item for batch in batches for item in batch]
+        for mine in ranks:
+            place = Progress().come_to(gathered, index, mine)
+            said = place.drawn(len(gathered))
+            assert (said.in_order, said.is_shared, said.is_alike) == (True, False, True)
+            assert place.before == index * size
+            once = range(2 * size * index, 2 * size * index + len(gathered))
+            assert said.places == [item if item < 9 else None for item in once]
+            assert all(
+                known in (item, None) for item, known in zip(gathered, said.places, strict=True)
+            )
+
+
 def of_two(rank: int, port: int, folder: Path) -> None:
     """One of two processes: what it logs, and that it waits for nobody after opening."""
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
@@ -203,12 +233,45 @@ def of_two(rank: int, port: int, folder: Path) -> None:
         monitor.close()
 
 
-def test_two_processes_write_one_run(tmp_path: Path) -> None:
-    """Each item has its own index, and none is logged twice."""
+def gathering(rank: int, port: int, folder: Path) -> None:
+    """One of two processes, which hands over what both have made."""
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ.update(place, RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank))
+    warnings.simplefilter("error", EarmarkWarning)
+    torch.set_num_threads(1)
+    accelerator = Accelerator(cpu=True, project_dir=folder)
+    model, val = accelerator.prepare(Filter(), loader(9))
+    for policy in ("zero", "shard"):
+        with (
+            AudioMonitor(accelerator, model, tag=policy, ranks=policy, strict=True) as monitor,
+            monitor.validation(epoch=0, loader=val),
+        ):
+            for batch in val:
+                both = accelerator.gather_for_metrics((batch["noisy"] / 2, batch["clean"]))
+                monitor.batch({"prediction": both[0]}, {"clean": both[1]})
+
+
+def free_port() -> int:
+    """A port that nobody listens to."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    spawn(of_two, (port, tmp_path), nprocs=2)
+        return int(free.getsockname()[1])
+
+
+def test_gathered_batches_keep_their_indices(tmp_path: Path) -> None:
+    """Of what both ranks hold in common, each item is logged under its own index, once."""
+    spawn(gathering, (free_port(), tmp_path), nprocs=2)
+    for tag in ("zero", "shard"):
+        clips = [c for c in clips_in(tmp_path / "earmark", role="prediction") if c.tag == tag]
+        assert sorted(clip.example for clip in clips) == list("01234567")
+        for clip in clips:
+            half = Voices(9)[int(clip.example)]["noisy"].numpy() / 2
+            np.testing.assert_array_equal(samples(clip), half)
+
+
+def test_two_processes_write_one_run(tmp_path: Path) -> None:
+    """Each item has its own index, and none is logged twice."""
+    spawn(of_two, (free_port(), tmp_path), nprocs=2)
     clips = clips_in(tmp_path / "earmark", role="prediction")
     logged = {tag: sorted(c.example for c in clips if c.tag == tag) for tag in ("zero", "shard")}
     assert logged == {"zero": list("01458"), "shard": list("0123456")}

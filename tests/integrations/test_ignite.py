@@ -104,6 +104,17 @@ def test_only_what_is_due_is_logged(tmp_path: Path) -> None:
     assert each(clips_in(tmp_path), "epoch") == [0, 3, 5]
 
 
+def test_the_last_evaluation_of_so_many_iterations(tmp_path: Path) -> None:
+    """It is known to be the last one, within an epoch too."""
+    model, monitor = Filter(), AudioMonitor(run_dir=tmp_path, every_n_epochs=9)
+    trainer, evaluator = engines(model)
+    monitor.attach(evaluator, trainer=trainer, model=model)
+    last = Events.ITERATION_COMPLETED(once=8)
+    trainer.add_event_handler(last, lambda: evaluator.run(loader()))
+    trainer.run(loader(), max_iters=8)
+    assert each(clips_in(tmp_path), "step") == [3, 8]
+
+
 def test_several_evaluators(tmp_path: Path) -> None:
     """Each has its tag, and all of them are due at once."""
     model, monitor = Filter(), AudioMonitor(run_dir=tmp_path, every_n_epochs=2, max_examples=1)

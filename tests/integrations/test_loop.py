@@ -122,6 +122,48 @@ def test_an_exception_leaves_no_half_take(tmp_path: Path) -> None:
     assert each(clips_in(tmp_path), "epoch") == [1]
 
 
+def test_a_loader_that_broke_off_is_gone_through_again(tmp_path: Path) -> None:
+    """At the same step as the others, which are not repeated."""
+    model = Filter()
+    with AudioMonitor(model, run_dir=tmp_path, max_examples=1) as monitor:
+        validate(monitor, model, epoch=0)
+        with pytest.raises(ZeroDivisionError), monitor.validation(epoch=0, tag="far"):
+            _ = 1 / 0
+        for tag in ("val", "far"):
+            validate(monitor, model, epoch=0, tag=tag)
+    assert each(clips_in(tmp_path, role="prediction"), "tag") == ["val", "far"]
+    assert len(clips_in(tmp_path, role="prediction")) == 2
+
+
+def test_batches_belong_into_a_validation(tmp_path: Path) -> None:
+    """One that is handed over elsewhere is not logged, which is told once."""
+    batch = next(iter(loader()))
+    with AudioMonitor(Filter(), run_dir=tmp_path) as monitor:
+        with pytest.warns(EarmarkWarning, match=r"within a validation: write `with monitor\.valid"):
+            monitor.batch(batch["noisy"], batch)
+        monitor.batch(batch["noisy"], batch)
+    assert clips_in(tmp_path) == []
+
+
+def test_a_validation_without_a_batch_is_told(tmp_path: Path) -> None:
+    """Once: the loader is empty, or nothing was handed over."""
+    model = Filter()
+    with AudioMonitor(model, run_dir=tmp_path) as monitor:
+        with pytest.warns(EarmarkWarning, match="a batch or more in the loop at step 0, got none"):
+            validate_nothing(monitor, epoch=0)
+        validate_nothing(monitor, epoch=1)
+        validate(monitor, model, epoch=2)
+    assert each(clips_in(tmp_path), "epoch") == [2]
+
+
+def validate_nothing(monitor: AudioMonitor, epoch: int) -> None:
+    """A validation over an empty loader."""
+    val = loader(0)
+    with monitor.validation(epoch=epoch, loader=val):
+        for batch in val:
+            monitor.batch(batch["noisy"], batch)
+
+
 def test_a_prediction_of_its_own(tmp_path: Path) -> None:
     """`predict` runs on the batch, and leaves the mode and the random numbers as they were."""
     model = Filter()
@@ -270,6 +312,8 @@ def test_it_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             monkeypatch.setenv("EARMARK_MODE", "disabled")
         with AudioMonitor(nn.Linear(1, 1), run_dir=tmp_path / "run", enabled=off) as monitor:
             validate(monitor, Filter(), epoch=0)
+            monitor.batch(None, None)
+            monitor.step(step=1)
     assert not (tmp_path / "run").exists()
 
 

@@ -28,6 +28,7 @@ from earmark import EarmarkWarning, convert
 from earmark.errors import ArgumentError, AudioTypeError, SampleRateError
 from earmark.testing import MemorySink
 from earmark_integrations._huggingface import batches_of, name_of_scalars, run_model
+from earmark_integrations.sinks.wandb import WandbSink
 from earmark_integrations.transformers import AudioMonitor
 from tests.integrations.loop_models import (
     RATE,
@@ -196,6 +197,17 @@ def test_clips_are_on_the_rows_of_wandb(tmp_path: Path) -> None:
     assert losses == clips == [3, 6]
 
 
+def test_a_sink_that_is_given_has_its_own_row_too(tmp_path: Path) -> None:
+    """Not the row of the next scalars, which are of a later step."""
+    with wandb_at_home_in(tmp_path):
+        run = wandb.init(project="earmark-tests")
+        monitor = AudioMonitor(max_examples=1, sinks=[WandbSink(run)])
+        steps: dict[str, Any] = {"logging_strategy": "steps", "logging_steps": 1}
+        make_trainer(tmp_path, monitor, report_to="wandb", **steps).train()
+        rows = wandb_rows(finished(run))
+    assert [row["train/global_step"] for row in rows if "eval/prediction" in row] == [3, 6]
+
+
 def test_a_tracker_without_sound_is_told(tmp_path: Path) -> None:
     """Once, with where the clips are; so is a TensorBoard writer in another place."""
     monitor = AudioMonitor()
@@ -242,6 +254,15 @@ def test_resuming_repeats_nothing(tmp_path: Path, restore: bool) -> None:
         np.testing.assert_array_equal(samples(clip), Voices()[int(clip.example)]["noisy"])
 
 
+def test_two_monitors_keep_a_state_each(tmp_path: Path) -> None:
+    """A demo set is a name of its own, so that neither goes on from where the other was."""
+    trainer = make_trainer(tmp_path, AudioMonitor(), AudioMonitor(demo=Voices(1), every_n_steps=2))
+    trainer.train()
+    kept: Any = trainer.state.stateful_callbacks
+    examples = [state["examples"] for key, state in kept.items() if "AudioMonitor" in key]
+    assert sorted(map(list, examples)) == [["demo"], ["eval"]]
+
+
 def test_several_data_sets_have_their_names(tmp_path: Path) -> None:
     """As their scalars do, and all of them are due at once."""
     monitor = AudioMonitor(max_examples=1, every_n_epochs=2)
@@ -255,6 +276,16 @@ def test_several_data_sets_have_their_names(tmp_path: Path) -> None:
     for clip in clips:
         index = 4 if clip.tag == "eval/far" else 0
         np.testing.assert_array_equal(samples(clip), Voices()[index]["clean"])
+
+
+def test_a_tag_takes_the_place_of_the_usual_name(tmp_path: Path) -> None:
+    """As in every framework: names of data sets, and of other evaluations, come behind it."""
+    val = {"near": Voices(2), "far": Voices(2, first=4)}
+    trainer = make_trainer(tmp_path, AudioMonitor(tag="mine"), val=val, num_train_epochs=1)
+    trainer.train()
+    trainer.evaluate(Voices(2), metric_key_prefix="test")
+    tags = each(clips_in(tmp_path / "earmark"), "tag")
+    assert tags == ["mine/near", "mine/far", "mine/test"]
 
 
 def test_a_demo_set_needs_no_evaluation(tmp_path: Path) -> None:
@@ -420,9 +451,13 @@ def test_a_model_is_given_what_it_takes() -> None:
 
 def test_evaluations_are_called_as_their_scalars() -> None:
     """By the prefix that all of their metrics have."""
-    assert name_of_scalars({"eval_loss": 1, "eval_runtime": 1}) == "eval"
-    assert name_of_scalars({"eval_far_loss": 1, "eval_far_runtime": 1}) == "eval/far"
-    assert name_of_scalars({"eval_accuracy": 1}) == "eval"
+    assert name_of_scalars({"eval_loss": 1, "eval_runtime": 1}) == ["eval"]
+    assert name_of_scalars({"eval_far_off_loss": 1, "eval_far_off_runtime": 1}) == [
+        "eval",
+        "far_off",
+    ]
+    assert name_of_scalars({"test_loss": 1, "test_runtime": 1}) == ["test"]
+    assert name_of_scalars({"eval_accuracy": 1}) == ["eval"]
 
 
 def test_a_value_of_the_package_is_no_sound() -> None:
