@@ -31,10 +31,21 @@ class Selection:
         self.chosen = list(chosen[:max_examples])
         self._taken = frozenset(taken)
         self.seen: set[str] = set()
+        self._met_others = self._met_chosen = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this loop came to examples, and to none of those chosen before."""
+        return self._met_others and not self._met_chosen and not self.seen
 
     def restart(self) -> None:
         """Begin another loop over the data."""
         self.seen.clear()
+        self._met_others = self._met_chosen = False
+
+    def forget(self) -> None:
+        """Choose anew, from the next loop on."""
+        self.chosen.clear()
 
     def wants(self, identities: Sequence[str] | None = None) -> bool:
         """Say whether examples of this loop are still to come, and maybe among these."""
@@ -42,6 +53,7 @@ class Selection:
             return False
         if identities is None or len(self.chosen) < self._max:
             return True
+        self._meet(identities)
         return any(name in self.chosen and name not in self.seen for name in identities)
 
     def pick(
@@ -53,11 +65,17 @@ class Selection:
             identities: Of each example; `None` for one that is not to be logged.
             may_choose: Of each, whether it may be chosen, if it was not before.
         """
+        self._meet([name for name in identities if name is not None])
         return [
             position
             for position, name in enumerate(identities)
             if name is not None and self._take(name, may_choose is None or may_choose[position])
         ]
+
+    def _meet(self, names: Sequence[str]) -> None:
+        chosen = [name in self.chosen for name in names]
+        self._met_chosen = self._met_chosen or any(chosen)
+        self._met_others = self._met_others or not all(chosen)
 
     def _take(self, name: str, may_choose: bool) -> bool:  # noqa: FBT001 - private, and one call
         if name in self.seen:

@@ -223,3 +223,30 @@ def test_examples_that_are_not_there_are_told_once(tmp_path: Path) -> None:
         "identities as the batches hold them, or indices in the data set as integers"
     )
     assert examples(listener) == ["utt-1"]
+
+
+@pytest.mark.parametrize("predict", [None, "clean_of"])
+def test_other_data_are_heard_from_their_second_loop_on(
+    tmp_path: Path, predict: str | None
+) -> None:
+    """When a folder moves between trainings, so do its paths: that is told, others are chosen."""
+
+    class Module(Denoiser):
+        def clean_of(self, batch: dict[str, Any]) -> Tensor:
+            clean: Tensor = batch["clean"]
+            return clean
+
+    listener = monitor(predict=predict, prediction=None if predict else "clean")
+    for folder, expected in (("old", ["old/0", "old/1"]), ("new", [])):
+        val = loader(4, batch=2, path=lambda index, folder=folder: f"{folder}/{index}")
+        root = tmp_path / folder
+        messages = fit(root, listener, module=Module(), val=val)
+        assert examples(listener) == expected
+    (message,) = messages
+    assert message == (
+        "earmark: none of the val examples that were chosen before, such as 'old/0', came up at "
+        "step 2, so nothing was logged: others are chosen in the next loop; give other data a "
+        "monitor of its own"
+    )
+    assert fit(tmp_path / "again", listener, module=Module(), val=val) == []
+    assert examples(listener) == ["new/0", "new/1"]
