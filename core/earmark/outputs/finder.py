@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from earmark.errors import ArgumentTypeError, EarmarkError, ShapeError, shown
 from earmark.outputs.find import Found, find_sounds
 from earmark.outputs.roles import of_role
-from earmark.outputs.rows import rows
+from earmark.outputs.rows import own_rows, rows
 from earmark.outputs.selector import LengthsSelector, Selector, check_selector, split_lengths
 from earmark.outputs.sounds import is_array
 from earmark.outputs.stems import checked_stems
@@ -134,7 +134,8 @@ class Finder:
         Returns:
             A batch of as many sounds.
         """
-        heard = rows(sounds, picked)
+        # The user's own code may change what it is given, which is the training's batch.
+        heard = (own_rows if self.runs_models else rows)(sounds, picked)
         decode = of_role(self.decode, role)
         if decode is not None:
             heard = _sounds_of(decode(heard))
