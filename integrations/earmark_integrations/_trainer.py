@@ -28,10 +28,16 @@ def kind_of_loop(trainer: Any) -> str:
 
 
 def current_loader(trainer: Any, index: int) -> tuple[str, Any]:
-    """The name and the loader of the given index in the loop that runs."""
+    """The name and the loader of the given index in the loop that runs.
+
+    Loaders that a `CombinedLoader` draws from side by side are one loader, as for its scalars.
+    """
     loaders = {"test": trainer.test_dataloaders, "predict": trainer.predict_dataloaders}
     named = list(named_loaders(loaders.get(trainer.state.fn, trainer.val_dataloaders)).items())
-    return named[index] if index < len(named) else ("", None)
+    name, loader = named[index] if index < len(named) else ("", None)
+    # Prediction goes through one loader after the other in any case.
+    in_turn = trainer.state.fn == "predict" or trainer._evaluation_loop._is_sequential
+    return (name if in_turn else ""), loader
 
 
 def step_of_scalars(trainer: Any) -> int:

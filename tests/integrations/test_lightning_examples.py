@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, default_collate
 
@@ -21,9 +22,11 @@ from tests.integrations.lightning_models import (
     fit,
     heard,
     loader,
+    make_trainer,
     monitor,
     numbers,
     speech,
+    told,
     utterance,
 )
 
@@ -171,6 +174,29 @@ def test_loaders_in_a_mapping_have_their_names(tmp_path: Path) -> None:
     assert fit(tmp_path, listener, val=val) == []
     assert examples(listener, tag="val/clean") == ["0", "1"]
     assert examples(listener, tag="val/noisy") == ["0", "1"]
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of torch, by Lightning
+@pytest.mark.parametrize("loop", ["fit", "validate"])
+def test_loaders_that_are_drawn_from_side_by_side_are_one(tmp_path: Path, loop: str) -> None:
+    """Its batches hold sounds of both, so they have the name of neither, like their scalars."""
+
+    class Module(Denoiser):
+        def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> Any:
+            return {"prediction": torch.cat([batch["near"]["clean"], batch["far"]["clean"]], -1)}
+
+    listener = monitor()
+    val = CombinedLoader({"near": loader(4), "far": loader(6)}, "min_size")
+    if loop == "fit":
+        assert fit(tmp_path, listener, module=Module(), val=val) == []
+    else:
+        with told() as messages:
+            make_trainer(tmp_path, listener).validate(Module(), val, verbose=False)
+        assert messages == []
+    assert examples(listener, tag="val") == ["0", "1"]
+    for clip in clips_in(listener.run_dir):
+        sound = speech(int(clip.example)).numpy()
+        np.testing.assert_array_equal(heard(clip), np.concatenate([sound, sound]))
 
 
 def test_a_repeated_item_is_logged_once(tmp_path: Path) -> None:
