@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from earmark.errors import ArgumentError, ArgumentTypeError, shown
+from earmark.outputs.unfold import by_name
 
 ID_KEYS = ("id", "utt_id", "key", "path")
 """Keys of a batch under which its examples' identities are looked for, in this order."""
@@ -118,13 +119,14 @@ def batch_ids(batch: Any) -> list[str] | None:
     """Find the identities that a batch gives its examples; `None` if it gives none.
 
     Args:
-        batch: A mapping with a list of texts or integers, or a tensor of integers on this
-            machine, under one of `ID_KEYS`.
+        batch: Columns by name, in whatever has names: under one of `ID_KEYS` a list of texts or
+            integers, or a tensor of integers on this machine.
     """
-    if not isinstance(batch, Mapping):
+    named = by_name(batch)
+    if not isinstance(named, Mapping):
         return None
     for key in ID_KEYS:
-        names = _names(batch.get(key))
+        names = _names(named.get(key))
         if names is not None:
             return names
     return None
@@ -135,9 +137,10 @@ def ids_on_device(batch: Any) -> str | None:
 
     Reading them would wait for the device.
     """
-    if not isinstance(batch, Mapping):
+    named = by_name(batch)
+    if not isinstance(named, Mapping):
         return None
-    columns = ((key, batch.get(key)) for key in ID_KEYS)
+    columns = ((key, named.get(key)) for key in ID_KEYS)
     return next((key for key, column in columns if _are_numbers_on_device(column)), None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -59,6 +59,45 @@ def test_ids_in_the_batch_come_first(
     listener = monitor()
     assert fit(tmp_path, listener, val=loader(4, **{key: column})) == []
     assert examples(listener) == names
+
+
+@dataclass
+class Utterances:
+    """A batch that is no dict, but has names."""
+
+    noisy: Tensor
+    text: list[str]
+    path: list[str]
+
+
+class NamedUtterances(NamedTuple):
+    """The same as a tuple."""
+
+    noisy: Tensor
+    path: list[str]
+    text: list[str]
+
+
+@pytest.mark.parametrize("kind", [Utterances, NamedUtterances])
+def test_fields_of_a_batch_are_like_keys(tmp_path: Path, kind: Any) -> None:
+    """Identities and texts are found, and can be named in captions."""
+
+    class Module(Denoiser):
+        def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> Any:
+            return {"prediction": batch.noisy}
+
+    def collate(items: list[Any]) -> Any:
+        columns = default_collate(items)
+        return kind(**{name: columns[name] for name in ("noisy", "text", "path")})
+
+    listener = monitor(captions="{text} of {path}")
+    val = DataLoader(Speech(4, path=utterance), batch_size=2, shuffle=True, collate_fn=collate)
+    assert fit(tmp_path, listener, module=Module(), val=val) == []
+    clips = clips_in(listener.run_dir)
+    assert len(clips) == 2
+    for clip in clips:
+        index = clip.example.removeprefix("utt-")
+        assert clip.caption == f"words {index} of utt-{index}"
 
 
 def test_without_ids_the_index_in_the_data_set_counts(tmp_path: Path) -> None:
