@@ -193,5 +193,6 @@ class _Template(string.Formatter):
         args: Sequence[Any],  # noqa: ARG002 - the base class hands it over
         kwargs: Mapping[str, Any],
     ) -> Any:
-        """Look a field up; what is not known is empty."""
-        return kwargs.get(str(key), _Unknown())
+        """Look a field up; what is not known is empty, as the epoch is where none is counted."""
+        value = kwargs.get(str(key))
+        return _Unknown() if value is None else value
