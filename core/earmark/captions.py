@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from earmark.errors import ArgumentError, ArgumentTypeError, shown
+from earmark.outputs.unfold import by_name
 
 Fields: TypeAlias = dict[str, Any]
 """What is known of one example: text, example, epoch, step, tag, and its entries in the batch."""
@@ -121,14 +122,16 @@ def item_fields(batch: Any, position: int, count: int) -> Fields:
     """Collect what a batch says of one of its examples in words and plain numbers.
 
     Args:
-        batch: A mapping of columns, or a tuple or list of columns, one of which may be texts.
+        batch: Columns by name, in whatever has names; or a tuple or list of columns, one of which
+            may be texts.
         position: Which example.
         count: How many there are in the batch.
 
     Returns:
         The example's entry of every column that is a list of texts or numbers, and `text`.
     """
-    columns = batch if isinstance(batch, Mapping) else {}
+    named = by_name(batch)
+    columns = named if isinstance(named, Mapping) else {}
     fields = {
         key: column[position]
         for key, column in columns.items()
@@ -200,5 +203,6 @@ class _Template(string.Formatter):
         args: Sequence[Any],  # noqa: ARG002 - the base class hands it over
         kwargs: Mapping[str, Any],
     ) -> Any:
-        """Look a field up; what is not known is empty."""
-        return kwargs.get(str(key), _Unknown())
+        """Look a field up; what is not known is empty, as the epoch is where none is counted."""
+        value = kwargs.get(str(key))
+        return _Unknown() if value is None else value

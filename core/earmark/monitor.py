@@ -298,6 +298,7 @@ class Monitor:
         if not self._forced:
             self._last = self._now
             self._tell_of_missing()
+        self._forget_lost()
         if self.run is not None:
             self._tell_of_nothing()
             for draft in drafts.values():
@@ -326,6 +327,21 @@ class Monitor:
                 f"step {self._now.step}: pass identities as the batches hold them, or indices in "
                 "the data set as integers",
             )
+
+    def _forget_lost(self) -> None:
+        """Choose anew where the data are no longer those that examples were chosen from."""
+        if self._chosen is not None:
+            return
+        for tag, selection in self._selections.items():
+            if selection.chosen and selection.is_lost:
+                self.notices.tell(
+                    ("lost", tag),
+                    f"none of the {tag} examples that were chosen before, such as "
+                    f"{selection.chosen[0]!r}, came up at step {self._now.step}, so nothing was "
+                    "logged: others are chosen in the next loop; give other data a monitor of "
+                    "its own",
+                )
+                selection.forget()
 
     def cancel(self) -> None:
         """Forget what was logged in this loop."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from earmark.errors import ArgumentError, ArgumentTypeError, shown
+from earmark.outputs.unfold import by_name
 
 ID_KEYS = ("id", "utt_id", "key", "path")
 """Keys of a batch under which its examples' identities are looked for, in this order."""
@@ -31,10 +32,21 @@ class Selection:
         self.chosen = list(chosen[:max_examples])
         self._taken = frozenset(taken)
         self.seen: set[str] = set()
+        self._met_others = self._met_chosen = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this loop came to examples, and to none of those chosen before."""
+        return self._met_others and not self._met_chosen and not self.seen
 
     def restart(self) -> None:
         """Begin another loop over the data."""
         self.seen.clear()
+        self._met_others = self._met_chosen = False
+
+    def forget(self) -> None:
+        """Choose anew, from the next loop on."""
+        self.chosen.clear()
 
     def wants(self, identities: Sequence[str] | None = None) -> bool:
         """Say whether examples of this loop are still to come, and maybe among these."""
@@ -42,6 +54,7 @@ class Selection:
             return False
         if identities is None or len(self.chosen) < self._max:
             return True
+        self._meet(identities)
         return any(name in self.chosen and name not in self.seen for name in identities)
 
     def pick(
@@ -53,11 +66,17 @@ class Selection:
             identities: Of each example; `None` for one that is not to be logged.
             may_choose: Of each, whether it may be chosen, if it was not before.
         """
+        self._meet([name for name in identities if name is not None])
         return [
             position
             for position, name in enumerate(identities)
             if name is not None and self._take(name, may_choose is None or may_choose[position])
         ]
+
+    def _meet(self, names: Sequence[str]) -> None:
+        chosen = [name in self.chosen for name in names]
+        self._met_chosen = self._met_chosen or any(chosen)
+        self._met_others = self._met_others or not all(chosen)
 
     def _take(self, name: str, may_choose: bool) -> bool:  # noqa: FBT001 - private, and one call
         if name in self.seen:
@@ -100,13 +119,14 @@ def batch_ids(batch: Any) -> list[str] | None:
     """Find the identities that a batch gives its examples; `None` if it gives none.
 
     Args:
-        batch: A mapping with a list of texts or integers, or a tensor of integers on this
-            machine, under one of `ID_KEYS`.
+        batch: Columns by name, in whatever has names: under one of `ID_KEYS` a list of texts or
+            integers, or a tensor of integers on this machine.
     """
-    if not isinstance(batch, Mapping):
+    named = by_name(batch)
+    if not isinstance(named, Mapping):
         return None
     for key in ID_KEYS:
-        names = _names(batch.get(key))
+        names = _names(named.get(key))
         if names is not None:
             return names
     return None
@@ -117,9 +137,10 @@ def ids_on_device(batch: Any) -> str | None:
 
     Reading them would wait for the device.
     """
-    if not isinstance(batch, Mapping):
+    named = by_name(batch)
+    if not isinstance(named, Mapping):
         return None
-    columns = ((key, batch.get(key)) for key in ID_KEYS)
+    columns = ((key, named.get(key)) for key in ID_KEYS)
     return next((key for key, column in columns if _are_numbers_on_device(column)), None)
 
 

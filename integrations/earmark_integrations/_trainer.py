@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import AbstractContextManager
 from typing import Any
@@ -27,10 +28,16 @@ def kind_of_loop(trainer: Any) -> str:
 
 
 def current_loader(trainer: Any, index: int) -> tuple[str, Any]:
-    """The name and the loader of the given index in the loop that runs."""
+    """The name and the loader of the given index in the loop that runs.
+
+    Loaders that a `CombinedLoader` draws from side by side are one loader, as for its scalars.
+    """
     loaders = {"test": trainer.test_dataloaders, "predict": trainer.predict_dataloaders}
     named = list(named_loaders(loaders.get(trainer.state.fn, trainer.val_dataloaders)).items())
-    return named[index] if index < len(named) else ("", None)
+    name, loader = named[index] if index < len(named) else ("", None)
+    # Prediction goes through one loader after the other in any case.
+    in_turn = trainer.state.fn == "predict" or trainer._evaluation_loop._is_sequential
+    return (name if in_turn else ""), loader
 
 
 def step_of_scalars(trainer: Any) -> int:
@@ -52,29 +59,56 @@ def is_final(trainer: Any) -> bool:
     """
     if trainer.state.fn != "fit":
         return False
-    if trainer.should_stop or 0 < trainer.max_steps <= trainer.global_step:
+    if _stops(trainer):
         return True
-    epochs, every_n_epochs = trainer.max_epochs, trainer.check_val_every_n_epoch
-    if epochs is None or epochs < 0:
-        return False
-    epochs_left = epochs - 1 - trainer.current_epoch
-    if every_n_epochs is not None and epochs_left >= every_n_epochs:
-        return False
-    loop, every_n_batches = trainer.fit_loop.epoch_loop, trainer.val_check_batch
-    batches_left = trainer.num_training_batches - 1 - loop.batch_idx
-    if every_n_epochs is None:  # then batches are counted over all epochs
-        batches_left += epochs_left * trainer.num_training_batches
+    every_n_epochs, every_n_batches = trainer.check_val_every_n_epoch, trainer.val_check_batch
+    ends, epochs_left = _ends_epoch(trainer), _epochs_left(trainer)
+    loop = trainer.fit_loop.epoch_loop
     if not isinstance(every_n_batches, int):  # a validation at the end of an epoch, or after a time
-        return bool(loop.batch_progress.is_last_batch and (every_n_epochs or epochs_left == 0))
-    return bool(batches_left < every_n_batches)
+        return ends and epochs_left < (every_n_epochs or 1)
+    left_in_epoch = 0 if ends else trainer.num_training_batches - 1 - loop.batch_idx
+    left = left_in_epoch + _batches_in(epochs_left, trainer)
+    until_next: float = every_n_batches
+    if every_n_epochs is not None and left_in_epoch < every_n_batches:
+        until_next += left_in_epoch + _batches_in(every_n_epochs - 1, trainer)
+    return bool(min(left, _batches_to_max_steps(trainer)) < until_next)
 
 
 def is_last_batch(trainer: Any) -> bool:
     """Whether the training ends after this batch."""
-    if trainer.should_stop or 0 < trainer.max_steps <= trainer.global_step:
+    return _stops(trainer) or (_ends_epoch(trainer) and not _epochs_left(trainer))
+
+
+def _stops(trainer: Any) -> bool:
+    """Whether the training ends after this batch for another reason than its last epoch."""
+    if 0 < trainer.max_steps <= trainer.global_step:
         return True
-    last_epoch = trainer.current_epoch + 1 == trainer.max_epochs
-    return bool(last_epoch and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch)
+    epochs = trainer.current_epoch + _ends_epoch(trainer)
+    may_stop = epochs >= (trainer.min_epochs or 0)
+    may_stop = may_stop and trainer.global_step >= (trainer.min_steps or 0)
+    return bool(trainer.should_stop and may_stop)
+
+
+def _ends_epoch(trainer: Any) -> bool:
+    return bool(trainer.fit_loop.epoch_loop.batch_progress.is_last_batch)
+
+
+def _batches_in(epochs: float, trainer: Any) -> float:
+    return epochs * trainer.num_training_batches if epochs else 0  # 0 * inf is no number
+
+
+def _epochs_left(trainer: Any) -> float:
+    """How many epochs come after this one."""
+    epochs = trainer.max_epochs
+    return math.inf if epochs is None or epochs < 0 else epochs - 1 - trainer.current_epoch
+
+
+def _batches_to_max_steps(trainer: Any) -> float:
+    """How many batches are left at most; those of manual optimization step as they please."""
+    if trainer.max_steps < 0 or not trainer.lightning_module.automatic_optimization:
+        return math.inf
+    steps_left = trainer.max_steps - trainer.global_step
+    return float(steps_left * trainer.accumulate_grad_batches)
 
 
 def forward_context(trainer: Any) -> AbstractContextManager[Any]:

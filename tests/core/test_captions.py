@@ -50,6 +50,13 @@ def test_unknown_fields_are_empty(template: str, caption: str) -> None:
     assert Captions(template)({"epoch": 3}) == caption
 
 
+def test_an_epoch_that_nobody_counts_is_empty() -> None:
+    """Loops that go by steps alone have none, and a template for all loops serves them too."""
+    make = Captions("{text} | epoch {epoch:03d}")
+    assert make({"text": "words", "epoch": None}) == "words | epoch"
+    assert make({"text": "words", "epoch": 7}) == "words | epoch 007"
+
+
 @pytest.mark.parametrize("template", ["{text", "text}", "{text!z}", "{text.}"])
 def test_a_malformed_template_is_refused_at_once(template: str) -> None:
     """The constructor says what is wrong with a template, in Python's words, and the way out."""

@@ -51,6 +51,23 @@ def test_a_later_loop_fills_up_the_choice() -> None:
     assert selection.pick(["b", "a", "c"]) == [0, 1]
 
 
+def test_a_choice_is_lost_with_all_of_its_examples() -> None:
+    """It is then made anew; it is not while one of them is there, or before anything is."""
+    selection = Selection(2)
+    selection.pick(["a", "b"])
+    for names, is_lost in (([], False), (["b", "c"], False), (["c", "d"], True)):
+        selection.restart()
+        assert selection.wants(names) == ("b" in names)
+        assert selection.is_lost == is_lost
+        selection.restart()
+        selection.pick(names)
+        assert selection.is_lost == is_lost
+    selection.forget()
+    selection.restart()
+    assert selection.pick(["c", "d"]) == [0, 1]
+    assert not selection.is_lost
+
+
 def test_nothing_is_wanted_once_all_have_come() -> None:
     """A loop ends early for the monitor, and begins again with the next one."""
     selection = Selection(1)

@@ -202,8 +202,9 @@ def told() -> Generator[list[str]]:
 
 
 def _is_theirs(warning: warnings.WarningMessage) -> bool:
-    folders = Path(warning.filename).parts
-    return bool({"lightning", "pytorch_lightning", "lightning_utilities", "torch"} & {*folders})
+    places = {*Path(warning.filename).parts}
+    theirs = {"lightning", "pytorch_lightning", "lightning_utilities", "torch"}
+    return bool(theirs & places) or "LeafSpec" in str(warning.message)  # of torch, by Lightning
 
 
 def clips_in(run: Any, **filters: Any) -> list[Clip]:

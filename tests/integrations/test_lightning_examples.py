@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, default_collate
 
@@ -21,9 +22,11 @@ from tests.integrations.lightning_models import (
     fit,
     heard,
     loader,
+    make_trainer,
     monitor,
     numbers,
     speech,
+    told,
     utterance,
 )
 
@@ -56,6 +59,45 @@ def test_ids_in_the_batch_come_first(
     listener = monitor()
     assert fit(tmp_path, listener, val=loader(4, **{key: column})) == []
     assert examples(listener) == names
+
+
+@dataclass
+class Utterances:
+    """A batch that is no dict, but has names."""
+
+    noisy: Tensor
+    text: list[str]
+    path: list[str]
+
+
+class NamedUtterances(NamedTuple):
+    """The same as a tuple."""
+
+    noisy: Tensor
+    path: list[str]
+    text: list[str]
+
+
+@pytest.mark.parametrize("kind", [Utterances, NamedUtterances])
+def test_fields_of_a_batch_are_like_keys(tmp_path: Path, kind: Any) -> None:
+    """Identities and texts are found, and can be named in captions."""
+
+    class Module(Denoiser):
+        def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> Any:
+            return {"prediction": batch.noisy}
+
+    def collate(items: list[Any]) -> Any:
+        columns = default_collate(items)
+        return kind(**{name: columns[name] for name in ("noisy", "text", "path")})
+
+    listener = monitor(captions="{text} of {path}")
+    val = DataLoader(Speech(4, path=utterance), batch_size=2, shuffle=True, collate_fn=collate)
+    assert fit(tmp_path, listener, module=Module(), val=val) == []
+    clips = clips_in(listener.run_dir)
+    assert len(clips) == 2
+    for clip in clips:
+        index = clip.example.removeprefix("utt-")
+        assert clip.caption == f"words {index} of utt-{index}"
 
 
 def test_without_ids_the_index_in_the_data_set_counts(tmp_path: Path) -> None:
@@ -173,6 +215,29 @@ def test_loaders_in_a_mapping_have_their_names(tmp_path: Path) -> None:
     assert examples(listener, tag="val/noisy") == ["0", "1"]
 
 
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of torch, by Lightning
+@pytest.mark.parametrize("loop", ["fit", "validate"])
+def test_loaders_that_are_drawn_from_side_by_side_are_one(tmp_path: Path, loop: str) -> None:
+    """Its batches hold sounds of both, so they have the name of neither, like their scalars."""
+
+    class Module(Denoiser):
+        def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> Any:
+            return {"prediction": torch.cat([batch["near"]["clean"], batch["far"]["clean"]], -1)}
+
+    listener = monitor()
+    val = CombinedLoader({"near": loader(4), "far": loader(6)}, "min_size")
+    if loop == "fit":
+        assert fit(tmp_path, listener, module=Module(), val=val) == []
+    else:
+        with told() as messages:
+            make_trainer(tmp_path, listener).validate(Module(), val, verbose=False)
+        assert messages == []
+    assert examples(listener, tag="val") == ["0", "1"]
+    for clip in clips_in(listener.run_dir):
+        sound = speech(int(clip.example)).numpy()
+        np.testing.assert_array_equal(heard(clip), np.concatenate([sound, sound]))
+
+
 def test_a_repeated_item_is_logged_once(tmp_path: Path) -> None:
     """Samplers that fill up the last batch do not repeat its clips."""
     listener = monitor(max_examples=4)
@@ -223,3 +288,30 @@ def test_examples_that_are_not_there_are_told_once(tmp_path: Path) -> None:
         "identities as the batches hold them, or indices in the data set as integers"
     )
     assert examples(listener) == ["utt-1"]
+
+
+@pytest.mark.parametrize("predict", [None, "clean_of"])
+def test_other_data_are_heard_from_their_second_loop_on(
+    tmp_path: Path, predict: str | None
+) -> None:
+    """When a folder moves between trainings, so do its paths: that is told, others are chosen."""
+
+    class Module(Denoiser):
+        def clean_of(self, batch: dict[str, Any]) -> Tensor:
+            clean: Tensor = batch["clean"]
+            return clean
+
+    listener = monitor(predict=predict, prediction=None if predict else "clean")
+    for folder, expected in (("old", ["old/0", "old/1"]), ("new", [])):
+        val = loader(4, batch=2, path=lambda index, folder=folder: f"{folder}/{index}")
+        root = tmp_path / folder
+        messages = fit(root, listener, module=Module(), val=val)
+        assert examples(listener) == expected
+    (message,) = messages
+    assert message == (
+        "earmark: none of the val examples that were chosen before, such as 'old/0', came up at "
+        "step 2, so nothing was logged: others are chosen in the next loop; give other data a "
+        "monitor of its own"
+    )
+    assert fit(tmp_path / "again", listener, module=Module(), val=val) == []
+    assert examples(listener) == ["new/0", "new/1"]

@@ -128,6 +128,22 @@ def test_a_transform_changes_what_is_heard(tmp_path: Path) -> None:
         np.testing.assert_array_equal(heard(clip), speech(int(clip.example)).numpy())
 
 
+@pytest.mark.parametrize("keyword", ["decode", "transform"])
+def test_who_changes_sounds_in_place_changes_no_batch(tmp_path: Path, keyword: str) -> None:
+    """Outputs and batch are the training's, and another monitor hears them as they were."""
+
+    def halved(sounds: Tensor, role: str = "") -> Tensor:
+        return sounds.mul_(0.5)
+
+    given: dict[str, Any] = {keyword: {"target": halved} if keyword == "decode" else halved}
+    settings: dict[str, Any] = {"prediction": "clean", "target": "clean"}
+    first, second = monitor(tag="first", **settings, **given), monitor(tag="second", **settings)
+    assert fit(tmp_path, first, second) == []
+    for tag, gain in (("first", 0.5), ("second", 1.0)):
+        for clip in clips_in(first.run_dir, role="target", tag=tag):
+            np.testing.assert_array_equal(heard(clip), gain * speech(int(clip.example)).numpy())
+
+
 def fail(*given: Any) -> Any:
     """What goes wrong in code of the user's."""
     raise RuntimeError("out of memory, or so")

@@ -14,7 +14,7 @@ from torchcodec import AudioSamples  # type: ignore[attr-defined]  # public, but
 import earmark
 from earmark import EarmarkWarning
 from earmark.outputs.find import find_sounds
-from earmark.outputs.rows import decode_rows
+from earmark.outputs.finder import Finder
 from tests.core.families import FAMILIES, Family, check
 
 RATE = 16_000
@@ -123,7 +123,7 @@ def test_only_picked_rows_are_decoded() -> None:
         seen.append(tuple(mel.shape))
         return mel[:, 0].repeat(1, 256)
 
-    wavs = decode_rows(vocoder, mels, [1, 3])
+    wavs = Finder(decode={"prediction": vocoder}).heard("prediction", mels, [1, 3])
 
     assert seen == [(2, 80, 10)]
     assert wavs[:, 0].tolist() == [1.0, 3.0]

@@ -113,6 +113,19 @@ def test_other_loops_are_on_the_step_of_their_scalars_too(tmp_path: Path, loop: 
         ({"check_val_every_n_epoch": None, "val_check_interval": 6}, 8),
         ({"max_steps": 32}, 7),
         ({"max_epochs": -1, "max_steps": 32}, 7),
+        ({"max_epochs": -1, "max_steps": 34}, 7),
+        ({"max_epochs": -1, "max_steps": 34, "val_check_interval": 3}, 7),
+        ({"max_epochs": -1, "max_steps": 34, "check_val_every_n_epoch": 3}, 5),
+        ({"max_epochs": -1, "max_steps": 17, "accumulate_grad_batches": 2}, 7),
+        (
+            {
+                "max_epochs": -1,
+                "max_steps": 34,
+                "check_val_every_n_epoch": None,
+                "val_check_interval": 6,
+            },
+            7,
+        ),
         ({"limit_train_batches": 2}, 9),
     ],
     ids=str,
@@ -154,6 +167,17 @@ def test_a_validation_on_the_way_out_is_the_last(tmp_path: Path) -> None:
     listener = monitor(max_examples=1, every_n_epochs=1000)
     assert fit(tmp_path, listener, Stop(), max_epochs=10, train=loader(16)) == []
     assert [clip.epoch for clip in clips_in(listener.run_dir)] == [0, 1]
+
+
+@pytest.mark.parametrize("least", [{"min_epochs": 4}, {"min_steps": 15}], ids=str)
+def test_who_may_not_stop_yet_goes_on_as_before(tmp_path: Path, least: dict[str, Any]) -> None:
+    """Asked to stop within the second of four epochs that have to be, the last one is the last."""
+    listener, validations = monitor(max_examples=1, every_n_epochs=1000), Validations()
+    given = fit(tmp_path, listener, validations, Stop(), max_epochs=10, train=loader(16), **least)
+    assert given == []
+    steps = validations.steps
+    assert len(steps) == 4
+    assert [clip.step for clip in clips_in(listener.run_dir)] == [steps[0], steps[-1]]
 
 
 def test_a_last_validation_that_nobody_foresees_is_not_added(tmp_path: Path) -> None:

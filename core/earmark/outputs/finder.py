@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from earmark.errors import ArgumentTypeError, EarmarkError, ShapeError, shown
 from earmark.outputs.find import Found, find_sounds
 from earmark.outputs.roles import of_role
-from earmark.outputs.rows import rows
+from earmark.outputs.rows import own_rows, rows
 from earmark.outputs.selector import LengthsSelector, Selector, check_selector, split_lengths
 from earmark.outputs.sounds import Sounds, as_sounds, axes, is_array
 from earmark.outputs.stems import checked_stems
@@ -138,7 +138,8 @@ class Finder:
             ArgumentTypeError: If nothing that was decoded is the sounds.
             ShapeError: If there are not as many.
         """
-        heard = Sounds(rows(sounds, picked))
+        # The user's own code may change what it is given, which is the training's batch.
+        heard = Sounds((own_rows if self.runs_models else rows)(sounds, picked))
         decode = of_role(self.decode, role)
         if decode is not None:
             heard = _decoded(decode(heard.value))

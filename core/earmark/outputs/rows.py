@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -26,15 +26,20 @@ def rows(value: Any, picked: Sequence[int]) -> Any:
     return value[list(picked)]
 
 
-def decode_rows(decode: Callable[[Any], Any], value: Any, picked: Sequence[int]) -> Any:
-    """Decode some examples of a batch, and no others.
+def own_rows(value: Any, picked: Sequence[int]) -> Any:
+    """Pick some examples of a batch for somebody who may change them in place.
 
     Args:
-        decode: A vocoder, a codec's decoder, an inverse STFT: from a batch to a batch of sounds.
-        value: What it decodes; see `rows`.
+        value: A batch; see `rows`.
         picked: The positions of the examples.
 
     Returns:
-        What `decode` returned: a batch of as many sounds as are picked.
+        The same as of `rows`, but a copy of each tensor and array.
     """
-    return decode(rows(value, picked))
+    part = rows(value, picked)
+    return [_copied(item) for item in part] if isinstance(part, list) else _copied(part)
+
+
+def _copied(value: Any) -> Any:
+    copy = getattr(value, "clone", None) or getattr(value, "copy", None)
+    return value if copy is None else copy()

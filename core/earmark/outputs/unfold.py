@@ -121,6 +121,12 @@ def children(value: Any) -> list[tuple[Any, Any]] | None:
     return [(key, child) for key, child in items if child is not None]
 
 
+def by_name(batch: Any) -> Any:
+    """A batch as a dict of its columns, if they all have names; as it is, otherwise."""
+    found = children(batch) or [(None, None)]
+    return dict(found) if all(isinstance(key, str) for key, _ in found) else batch
+
+
 def _with_lengths(leaf: Leaf, depth: int, beside: Mapping[Any, Any], *, in_batch: bool) -> Leaf:
     """Add the lengths of the sounds, if they are beside them or what holds them."""
     sounds = leaf.sounds

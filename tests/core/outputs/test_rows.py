@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from earmark.outputs.rows import decode_rows, rows
+from earmark.outputs.rows import own_rows, rows
 
 
 def test_rows_of_anything_that_has_them() -> None:
@@ -23,6 +23,12 @@ def test_neighbours_are_not_copied() -> None:
     np.testing.assert_array_equal(rows(array, [1, 2, 3]), array[1:4])
 
 
-def test_only_picked_rows_are_decoded() -> None:
-    """What decodes sees no other example."""
-    assert decode_rows(lambda codes: [c * 2 for c in codes], [1, 2, 3], [0, 2]) == [2, 6]
+def test_rows_of_ones_own_may_be_changed() -> None:
+    """They are copies, also of the arrays in a list; what cannot be copied is as it is."""
+    array = np.arange(10.0).reshape(5, 2)
+    for value in (array, list(array)):
+        for row in own_rows(value, [1, 2]):
+            row[:] = 0
+    assert own_rows(["a", "b"], [1]) == ["b"]
+
+    np.testing.assert_array_equal(array, np.arange(10.0).reshape(5, 2))
