@@ -145,6 +145,15 @@ def test_lines_are_appended(tmp_path: Path) -> None:
     assert (tmp_path / "index").read_text(encoding="utf-8") == "a\n你\n"
 
 
+def test_a_line_is_appended_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A disk that takes half of one says so, and the next line begins a line."""
+    append_line(tmp_path / "index", "first\n")
+    with files_of_at_most(10), pytest.raises(OSError, match="No space left on device"):
+        append_line(tmp_path / "index", "second\n")
+    append_line(tmp_path / "index", "third\n")
+    assert (tmp_path / "index").read_text() == "first\nthird\n"
+
+
 def test_other_content_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     """The file is whole at any time, and nothing is left beside it."""
     file = tmp_path / "file"
