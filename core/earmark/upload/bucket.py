@@ -13,6 +13,8 @@ from earmark.errors import MissingDependencyError, RemoteError, StorageError
 
 _SLOWEST = 1 << 16
 """Bytes per second below which sending a file counts as hanging."""
+_MISTAKES = ("CredentialsError", "ParamValidationError", "ProfileNotFound")
+"""How botocore names what waiting does not cure, in ends of the names of its errors."""
 
 
 class Bucket:
@@ -128,7 +130,7 @@ class Bucket:
 
 def _is_configuration(error: Exception) -> bool:
     known = isinstance(error, FileNotFoundError | PermissionError | ValueError)
-    return known or type(error).__name__.endswith("CredentialsError")
+    return known or type(error).__name__.endswith(_MISTAKES)
 
 
 def _refused(url: str, error: Exception) -> StorageError:

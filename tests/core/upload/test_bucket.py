@@ -68,6 +68,17 @@ def test_a_refusal_is_told_from_silence(store: ObjectStore) -> None:
         bucket.put("a", b"")
 
 
+def test_a_mistake_is_told_from_silence(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that no bucket has, and a profile that nobody has written, are not waited for."""
+    with pytest.raises(StorageError, match="that can be written at .*, got ParamValidationError: "):
+        Bucket("s3://my bucket/run").read("run.json")
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(StorageError, match="that can be written at .*, got ProfileNotFound: "):
+        Bucket(store.url("run")).read("run.json")
+
+
 def test_file_systems_with_folders_get_them(tmp_path: Path) -> None:
     """Where fsspec asks for folders to be made, they are: here on this very machine."""
     bucket = Bucket(f"file://{tmp_path}/run")
