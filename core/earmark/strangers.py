@@ -26,14 +26,14 @@ def find_strangers(root: Path, job: Job) -> list[dict[str, Any]]:
     return [writer for writer in others if not writers.is_gone(writer["id"], _trace(root, writer))]
 
 
-def told_of(root: Path, strangers: list[dict[str, Any]]) -> str:
+def told_of(place: Path | str, strangers: list[dict[str, Any]]) -> str:
     """Say who else writes into a run, what becomes of it, and the way out."""
     names = [_named(stranger) for stranger in strangers[:3]]
     more = f" and {len(strangers) - 3} more" if len(strangers) > 3 else ""
     return (
-        f"another job is writing to {str(root)!r} too, {', '.join(names)}{more}: the clips of both "
-        "are kept, and readers show the newest of those that both log at one step; give one of "
-        "them a directory of its own (run_dir= of a monitor) to keep them apart"
+        f"another job is writing to {str(place)!r} too, {', '.join(names)}{more}: the clips of "
+        "both are kept, and readers show the newest of those that both log at one step; give one "
+        "of them a directory of its own (run_dir= of a monitor) to keep them apart"
     )
 
 
@@ -55,6 +55,7 @@ def _named(writer: dict[str, Any]) -> str:
     unsure = (
         ""
         if host == socket.gethostname()
-        else " (which cannot be asked from here, but has written within the last hour)"
+        else " (which cannot be asked from here: it has written within the last hour, and not "
+        "closed the run; it may have been killed since)"
     )
     return f"process {writer.get('pid')} on {host!r} since {since:%Y-%m-%d %H:%M}{unsure}"

@@ -196,7 +196,7 @@ def test_a_path_outlives_a_change_of_directory(
         (
             "s3:/bucket/run",
             ArgumentError,
-            r"got 's3:/bucket/run', a URL that lost a slash in a Path",
+            r"got 's3:/bucket/run', a URL that lost a slash",
         ),
         (Path("gs://b/run"), ArgumentError, r"a URL that lost a slash in a Path: pass URLs as str"),
         ("S3:///", ArgumentError, r"got 'S3:///': name the folder that the run is to be"),

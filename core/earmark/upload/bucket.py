@@ -6,6 +6,7 @@ import errno
 import importlib
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from earmark.errors import MissingDependencyError, RemoteError, StorageError
 
 _SLOWEST = 1 << 16
 """Bytes per second below which sending a file counts as hanging."""
+_PUT_AT = ("LastModified", "last_modified", "mtime")
+"""What S3, Azure, and all others call the time at which a file was put."""
 _MISTAKES = ("CredentialsError", "ParamValidationError", "ProfileNotFound")
 """How botocore names what waiting does not cure, in ends of the names of its errors."""
 
@@ -62,14 +65,22 @@ class Bucket:
 
     def sizes(self, folder: str) -> dict[str, int]:
         """List what is in a folder now: the size in bytes of each file, and 0 for a folder."""
+        entries = self._entries(folder).items()
+        return {name: int(entry.get("size") or 0) for name, entry in entries}
+
+    def changes(self, folder: str) -> dict[str, float]:
+        """List when each file in a folder was put last, in seconds since 1970, where one can."""
+        entries = self._entries(folder).items()
+        return {name: at for name, entry in entries if (at := _put_at(entry)) is not None}
+
+    def _entries(self, folder: str) -> dict[str, Mapping[str, Any]]:
         with self._asking():
             self._files.invalidate_cache()
             try:
                 found = self._files.ls(self._at(folder), detail=True, **self._bound(0))
             except FileNotFoundError:
                 return {}
-        names = ((str(entry["name"]).rstrip("/"), entry) for entry in found)
-        return {name.rsplit("/", 1)[-1]: int(entry.get("size") or 0) for name, entry in names}
+        return {str(entry["name"]).rstrip("/").rsplit("/", 1)[-1]: entry for entry in found}
 
     def put(self, path: str, data: bytes) -> None:
         """Put one file, whole."""
@@ -126,6 +137,11 @@ class Bucket:
                 f"expected an answer from {self.url!r}, got {_said(error)}: it may be unreachable, "
                 "or slow"
             ) from error
+
+
+def _put_at(entry: Mapping[str, Any]) -> float | None:
+    at = next((entry[key] for key in _PUT_AT if key in entry), None)
+    return at.timestamp() if isinstance(at, datetime) else at if isinstance(at, float) else None
 
 
 def _is_configuration(error: Exception) -> bool:

@@ -72,10 +72,12 @@ def test_a_mistake_is_told_from_silence(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name that no bucket has, and a profile that nobody has written, are not waited for."""
-    with pytest.raises(StorageError, match="that can be written at .*, got ParamValidationError: "):
+    with pytest.raises(
+        StorageError, match=r"that can be written at .*, got ParamValidationError: "
+    ):
         Bucket("s3://my bucket/run").read("run.json")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(StorageError, match="that can be written at .*, got ProfileNotFound: "):
+    with pytest.raises(StorageError, match=r"that can be written at .*, got ProfileNotFound: "):
         Bucket(store.url("run")).read("run.json")
 
 

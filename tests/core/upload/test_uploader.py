@@ -224,7 +224,8 @@ def test_waiting_takes_nothing_from_the_numbers_that_training_draws(
     monkeypatch.setattr(earmark.upload.uploader, "_LONGEST_WAIT", 30.0)
     before = random.getstate()
     for failures, longest in ((1, 1.0), (2, 2.0), (4, 8.0), (6, 30.0), (10_000, 30.0)):
-        waits = {earmark.upload.uploader._wait_after(failures) for _ in range(100)}
+        wait = earmark.upload.uploader._wait_after  # pyright: ignore[reportPrivateUsage] - what draws
+        waits = {wait(failures) for _ in range(100)}
         assert longest / 2 <= min(waits) < max(waits) <= longest
     assert random.getstate() == before
 
