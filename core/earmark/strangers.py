@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from earmark.job import Job
-from earmark.leftovers import Writers
+from earmark.leftovers import Writers, is_here
 from earmark.names import INDEX, WRITERS
 
 
@@ -40,7 +39,7 @@ def told_of(place: Path | str, strangers: list[dict[str, Any]]) -> str:
 def _is_of_another_job(writer: dict[str, Any], job: Job) -> bool:
     if "closed_at" in writer or "job" not in writer or writer.get("rank") != job.rank:
         return False
-    here = writer.get("host") == socket.gethostname() and writer.get("pid") == os.getpid()
+    here = is_here(writer) and writer.get("pid") == os.getpid()
     return not here and writer["job"] != job.name
 
 
@@ -54,7 +53,7 @@ def _named(writer: dict[str, Any]) -> str:
     host = str(writer.get("host"))
     unsure = (
         ""
-        if host == socket.gethostname()
+        if is_here(writer)
         else " (which cannot be asked from here: it has written within the last hour, and not "
         "closed the run; it may have been killed since)"
     )

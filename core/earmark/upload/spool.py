@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import threading
 import time
 from collections import Counter
@@ -26,7 +25,7 @@ from typing import Any
 
 from earmark.disk import write_new
 from earmark.folder import create_run
-from earmark.leftovers import is_gone, is_here
+from earmark.leftovers import is_gone, is_here, this_process
 from earmark.names import METADATA, TAKES, TakeName, new_writer_id, safe_name
 from earmark.store import take_names
 
@@ -71,7 +70,7 @@ class Opening:
         """
         digest = hashlib.sha256(url.encode()).hexdigest()[:8]
         folder = spool / f"{safe_name(run_name(url))}-{digest}" / new_writer_id()
-        owner = _this_process()
+        owner = this_process() | {"started_at": time.time()}
         folder.mkdir(parents=True)
         write_new(folder / _ABOUT, json.dumps({"url": url} | owner, indent=1).encode())
         for path, data in files.items():
@@ -122,7 +121,7 @@ class Opening:
         try:
             if file.exists() and is_gone(json.loads(file.read_bytes()), self._trace):
                 file.unlink()
-            is_ours = write_new(file, json.dumps(_this_process()).encode())
+            is_ours = write_new(file, json.dumps(this_process()).encode())
         except FileNotFoundError:  # another one has just sent all of it
             is_ours = False
         except OSError:  # the disk is full: sending makes room
@@ -159,10 +158,6 @@ class Opening:
             shutil.rmtree(self.folder, ignore_errors=True)
             with contextlib.suppress(OSError):  # another process is at it
                 self.folder.parent.rmdir()
-
-
-def _this_process() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "started_at": time.time()}
 
 
 class Holders:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from earmark.upload.bucket import Bucket
 from earmark.upload.push import Pushed, push_spool
 from earmark.upload.spool import Opening
 from earmark.writer import Writer
-from tests.core.behind import run_script
+from tests.core.behind import LONG, run_script
 from tests.core.clips import clip
 from tests.core.faults import files_of_at_most, told
 from tests.core.object_store import ObjectStore
@@ -438,3 +439,21 @@ def test_nothing_is_fetched_out_of_a_run(
     assert failed.exit_code == 1
     assert "expected the name of a file beside it, got " in failed.output
     assert fetched == []
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs Linux and util-linux")
+def test_a_job_that_a_container_cannot_see_is_left_alone(
+    store: ObjectStore, spool: Path, tmp_path: Path
+) -> None:
+    """A container may share the machine's name and its disks, and number processes by itself."""
+    alone = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine allows no other numbers of processes")
+    with Run(store.url("run"), spool=spool, strict=True) as run:
+        log(run, 0)
+        assert run.flush(LONG)
+        command = [*alone, sys.executable, "-m", "earmark", "push"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert "s3://bucket/run: left alone, process " in done.stdout
+        log(run, 1)
+    assert_whole(store, tmp_path, [0, 1])
