@@ -59,10 +59,10 @@ class Found:
             return cls({}, [])
         judge_run(run, bucket.url)
         writers = (f"{WRITERS}/{name}" for name in bucket.sizes(WRITERS) if name.endswith(".json"))
-        read = {path: bucket.read(path) for path in writers}
+        read = bucket.read_all(writers)
         takes = (TakeName.parse(name) for name in bucket.sizes(TAKES))
         return cls(
-            {RUN_FILE: run} | {path: data for path, data in read.items() if data is not None},
+            {RUN_FILE: run} | read,
             [name for name in takes if name is not None],
         )
 
