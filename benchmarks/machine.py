@@ -11,7 +11,7 @@ from pathlib import Path
 def describe() -> str:
     """The machine in one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    system = f"{platform.system()} {platform.release()}"
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     return f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}"
 
 

@@ -31,7 +31,13 @@ def checked_path(path: object) -> Path | str:
             f"expected a directory such as 'runs/first', or a URL such as 's3://bucket/run', got "
             f"{text!r}: a path has no scheme, and a URL one that fsspec can write to"
         )
-    return Path(text).expanduser()
+    path = Path(text).expanduser()
+    if is_reference(text.replace(":/", "://", 1)) and not path.exists():
+        raise ArgumentError(
+            f"expected a directory or a URL, got {text!r}, a URL that lost a slash in a Path: pass "
+            "URLs as str"
+        )
+    return path
 
 
 def _checked_url(url: str) -> str:

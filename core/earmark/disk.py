@@ -172,10 +172,14 @@ def write_over(path: Path, data: bytes) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line, in one write, so that readers see all of it or none."""
+    """Append one line, in one write, so that readers see all of it or none.
+
+    Raises:
+        OSError: If it cannot be written, or not all of it; then none of it is there.
+    """
     data = line.encode()
     with path.open("ab", buffering=0) as file:
-        before = file.seek(0, os.SEEK_END)
-        if file.write(data) < len(data):  # what a disk does that is nearly full, and raises nothing
-            file.truncate(before)
+        written = file.write(data)
+        if written < len(data):  # the disk is full
+            file.truncate(file.tell() - written)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

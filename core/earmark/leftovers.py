@@ -59,9 +59,24 @@ def is_gone(owner: Mapping[str, Any], trace: Path) -> bool:
     return time.time() - _last_change(trace) > _LONG
 
 
+def this_process() -> dict[str, Any]:
+    """Describe this process to others: its machine, its number, and among whose numbers that is."""
+    host = socket.gethostname()
+    return {"host": host, "pid": os.getpid(), "pid_namespace": _pid_namespace()}
+
+
 def is_here(owner: Mapping[str, Any]) -> bool:
-    """Say whether a process is, or was, one of this machine."""
-    return owner.get("host") == socket.gethostname() and isinstance(owner.get("pid"), int)
+    """Say whether a process is, or was, one of this machine, and can be asked for by its number."""
+    ours = _pid_namespace()  # a container may have its machine's name, and numbers of its own
+    is_ours = owner.get("host") == socket.gethostname() and owner.get("pid_namespace", ours) == ours
+    return is_ours and isinstance(owner.get("pid"), int)
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # not Linux
+        return ""
 
 
 def find_leftovers(root: Path, writers: Writers) -> list[Path]:

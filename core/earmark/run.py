@@ -151,7 +151,7 @@ class Run:
         hello = f"earmark: clips go to {self.path} (list them: earmark ls {self.path})\n"
         with suppress(AttributeError, OSError, ValueError):  # there is none, or nobody behind it
             sys.stderr.write(hello)
-        if not isinstance(self.path, Path):  # what was last changed there, nobody knows
+        if not isinstance(self.path, Path):  # of a run at a URL was told as it was opened
             return
         with suppress(OSError):  # then there is nobody to ask
             strangers = find_strangers(self.path, self._job)

@@ -47,8 +47,14 @@ class RunSize:
                 "size",
                 f"{str(self._place)!r} has grown to {self._num_bytes / MIB:.0f} MiB, more than "
                 f"max_run_mib={self._max_mib:g}: nothing is dropped; log less often or fewer "
-                f"examples, or thin it out with `earmark prune {self._place}`",
+                f"examples{self._way_out}",
             )
+
+    @property
+    def _way_out(self) -> str:
+        if isinstance(self._place, Path):
+            return f", or thin it out with `earmark prune {self._place}`"
+        return ", or thin out a copy of it with `earmark prune`, and put that in its place"
 
     def come_by(self) -> None:
         """Nothing is left for anybody."""

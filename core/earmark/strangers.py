@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from earmark.job import Job
-from earmark.leftovers import Writers
+from earmark.leftovers import Writers, is_here
 from earmark.names import INDEX, WRITERS
 
 
@@ -26,21 +25,21 @@ def find_strangers(root: Path, job: Job) -> list[dict[str, Any]]:
     return [writer for writer in others if not writers.is_gone(writer["id"], _trace(root, writer))]
 
 
-def told_of(root: Path, strangers: list[dict[str, Any]]) -> str:
+def told_of(place: Path | str, strangers: list[dict[str, Any]]) -> str:
     """Say who else writes into a run, what becomes of it, and the way out."""
     names = [_named(stranger) for stranger in strangers[:3]]
     more = f" and {len(strangers) - 3} more" if len(strangers) > 3 else ""
     return (
-        f"another job is writing to {str(root)!r} too, {', '.join(names)}{more}: the clips of both "
-        "are kept, and readers show the newest of those that both log at one step; give one of "
-        "them a directory of its own (run_dir= of a monitor) to keep them apart"
+        f"another job is writing to {str(place)!r} too, {', '.join(names)}{more}: the clips of "
+        "both are kept, and readers show the newest of those that both log at one step; give one "
+        "of them a directory of its own (run_dir= of a monitor) to keep them apart"
     )
 
 
 def _is_of_another_job(writer: dict[str, Any], job: Job) -> bool:
     if "closed_at" in writer or "job" not in writer or writer.get("rank") != job.rank:
         return False
-    here = writer.get("host") == socket.gethostname() and writer.get("pid") == os.getpid()
+    here = is_here(writer) and writer.get("pid") == os.getpid()
     return not here and writer["job"] != job.name
 
 
@@ -54,7 +53,8 @@ def _named(writer: dict[str, Any]) -> str:
     host = str(writer.get("host"))
     unsure = (
         ""
-        if host == socket.gethostname()
-        else " (which cannot be asked from here, but has written within the last hour)"
+        if is_here(writer)
+        else " (which cannot be asked from here: it has written within the last hour, and not "
+        "closed the run; it may have been killed since)"
     )
     return f"process {writer.get('pid')} on {host!r} since {since:%Y-%m-%d %H:%M}{unsure}"

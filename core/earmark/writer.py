@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import platform
 import shutil
-import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,6 +40,7 @@ from earmark.disk import (
 from earmark.errors import ArgumentError, RunFormatError
 from earmark.folder import create_run, read_writers
 from earmark.job import this_job
+from earmark.leftovers import this_process
 from earmark.level import Level
 from earmark.names import (
     FAULTS,
@@ -304,8 +303,7 @@ def _describe(writer: Writer, config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": writer.id,
         "started_at": time.time(),
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
+        **this_process(),
         "job": job.name,
         "rank": job.rank,
         "world_size": job.world_size,

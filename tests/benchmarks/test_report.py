@@ -43,6 +43,7 @@ def test_no_line_is_typed_by_hand(outcomes: Outcomes) -> None:
     head = render(outcomes, load=0)[:300]
     assert "Written by `make bench` on " in head
     assert " cores, " in head
+    assert ", Python 3." in head
 
 
 def test_a_page_takes_the_figures_over(outcomes: Outcomes) -> None:

@@ -145,8 +145,8 @@ def test_lines_are_appended(tmp_path: Path) -> None:
     assert (tmp_path / "index").read_text(encoding="utf-8") == "a\n你\n"
 
 
-def test_a_line_that_does_not_fit_is_not_begun(tmp_path: Path) -> None:
-    """A disk that is nearly full takes the first bytes, and raises nothing."""
+def test_a_line_is_appended_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A disk that takes half of one says so, and the next line begins a line."""
     append_line(tmp_path / "index", "first\n")
     with files_of_at_most(10), pytest.raises(OSError, match="No space left on device"):
         append_line(tmp_path / "index", "second\n")

@@ -13,6 +13,7 @@ from earmark.memory import MIB
 from earmark.run_size import size_of
 from earmark.testing import noise
 from tests.core.faults import flushing, told
+from tests.core.object_store import ObjectStore
 
 
 def log(run: Run, step: int) -> None:
@@ -38,6 +39,15 @@ def test_a_run_that_is_too_large_is_told_of_once(tmp_path: Path) -> None:
     assert len(messages) == 1
     assert re.fullmatch(message, messages[0])
     assert len(list(open_run(tmp_path / "run").clips())) == 16
+
+
+def test_a_run_at_a_url_that_is_too_large(store: ObjectStore, tmp_path: Path) -> None:
+    """It is not said to be thinned out where it cannot be."""
+    with (
+        pytest.warns(EarmarkWarning, match="examples, or thin out a copy of it with `earmark pru"),
+        Run(store.url("run"), spool=tmp_path, max_run_mib=0.01) as run,
+    ):
+        log(run, 0)
 
 
 def test_what_is_there_already_counts(tmp_path: Path) -> None:

@@ -223,6 +223,17 @@ def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert repr(Run("~/runs/first")) == f"Run({str(tmp_path / 'runs/first')!r})"
 
 
+def test_a_path_outlives_a_change_of_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative one is where it was when the run was opened."""
+    monkeypatch.chdir(tmp_path)
+    with Run("runs/first", strict=True) as run:
+        monkeypatch.chdir(tmp_path / "runs")
+        run.log({"prediction": noise()}, step=0, sample_rate=16_000)
+    assert len(list(open_run(tmp_path / "runs/first").clips())) == 1
+
+
 @pytest.mark.parametrize(
     ("path", "error", "message"),
     [
@@ -233,6 +244,12 @@ def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("foo://b/run", ArgumentError, r"or a URL such as 's3://bucket/run', got 'foo://b/run'"),
         ("https://b/run", ArgumentError, r"expected a URL that can be written to, such as 's3:/"),
         ("zip://a::s3://b/c", ArgumentError, r"can be written to, .* got 'zip://a::s3://b/c'"),
+        (
+            "s3:/bucket/run",
+            ArgumentError,
+            r"got 's3:/bucket/run', a URL that lost a slash",
+        ),
+        (Path("gs://b/run"), ArgumentError, r"a URL that lost a slash in a Path: pass URLs as str"),
         ("S3:///", ArgumentError, r"got 'S3:///': name the folder that the run is to be"),
     ],
 )

@@ -10,15 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import earmark.leftovers
 from earmark import EarmarkWarning, Run, open_run
 from earmark.testing import noise
 from earmark.upkeep.check import check_run
 from tests.core.behind import run_script
+from tests.core.object_store import ObjectStore
 
 OPEN = """
 import sys, earmark
@@ -37,13 +40,29 @@ sys.stdin.readline()
 @pytest.fixture
 def other(tmp_path: Path) -> Generator[subprocess.Popen[str]]:
     """Another training, which has the run open until it is given a line."""
-    command = [sys.executable, "-c", OPEN, str(tmp_path)]
+    with job_on(str(tmp_path)) as process:
+        yield process
+
+
+@contextmanager
+def job_on(run: str) -> Generator[subprocess.Popen[str]]:
+    """A process of its own that has a run open until it is given a line."""
+    command = [sys.executable, "-c", OPEN, run]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, **pipes) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         yield process
         process.kill()
+
+
+def finish(job: subprocess.Popen[str]) -> None:
+    """Have a job close its run; its process lives on."""
+    assert job.stdin is not None
+    assert job.stdout is not None
+    job.stdin.write("\n")
+    job.stdin.flush()
+    assert job.stdout.readline() == "closed\n"
 
 
 def edit(run: Path, **changes: Any) -> None:
@@ -72,11 +91,7 @@ def test_two_jobs_on_one_run(tmp_path: Path, other: subprocess.Popen[str]) -> No
 
 def test_a_job_that_has_closed_the_run(tmp_path: Path, other: subprocess.Popen[str]) -> None:
     """A notebook whose process lives on is no stranger once it is done."""
-    assert other.stdin is not None
-    assert other.stdout is not None
-    other.stdin.write("\n")
-    other.stdin.flush()
-    assert other.stdout.readline() == "closed\n"
+    finish(other)
     Run(tmp_path).close()
 
 
@@ -118,7 +133,7 @@ def test_a_job_on_another_machine(tmp_path: Path) -> None:
     description = json.loads(file.read_text()) | {"host": "elsewhere", "job": "another"}
     del description["closed_at"]
     file.write_text(json.dumps(description))
-    message = r"on 'elsewhere' since .* \(which cannot be asked from here, but has written within"
+    message = r"on 'elsewhere' since .* \(which cannot be asked from here: it has written within"
     with pytest.warns(EarmarkWarning, match=message):
         Run(tmp_path).close()
     os.utime(file, (1e9, 1e9))
@@ -159,3 +174,48 @@ print(json.dumps({"closed": "closed_at" in writer}))
 def test_a_child_does_not_end_its_parent(tmp_path: Path) -> None:
     """What a forked process closes is its own; the parent still has the run open."""
     assert run_script(FORK, tmp_path)["closed"] is False
+
+
+def test_two_jobs_on_one_run_at_a_url(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one is told, until the first has closed the run there."""
+    monkeypatch.setenv("EARMARK_SPOOL", str(tmp_path))
+    with job_on(store.url("run")) as other:
+        message = (
+            r"^earmark: another job is writing to 's3://bucket/run' too, process "
+            rf"{other.pid} on {re.escape(repr(socket.gethostname()))} since "
+        )
+        with pytest.warns(EarmarkWarning, match=message) as warned:
+            Run(store.url("run"), spool=tmp_path).close()
+        assert len(warned) == 1
+        finish(other)
+        Run(store.url("run"), spool=tmp_path, strict=True).close()
+    assert check_run(store.url("run")) == []
+
+
+def test_a_job_on_another_machine_that_writes_to_a_url(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When its index was last put, or it began, is what is known; one listing is asked for."""
+    with Run(store.url("run"), spool=tmp_path, strict=True) as run:
+        run.log({"prediction": noise()}, step=1, sample_rate=16_000)
+    (file,) = store.files.glob("bucket/run/writers/*")
+    description = json.loads(store.files.cat_file(file))
+    description |= {"host": "elsewhere", "job": "another", "started_at": 1e9}
+    assert description.pop("closed_at") <= time.time()
+    store.files.pipe_file(file, json.dumps(description).encode())
+
+    store.requests.clear()
+    message = (
+        r"on 'elsewhere' since 2001-.* \(which cannot be asked from here: it has written within"
+    )
+    with pytest.warns(EarmarkWarning, match=message):
+        Run(store.url("run"), spool=tmp_path).close()
+    assert sum("index%2F" in request for request in store.requests) == 1
+
+    monkeypatch.setattr(earmark.leftovers, "_LONG", -1.0)  # as if an hour had passed
+    Run(store.url("run"), spool=tmp_path).close()
+    monkeypatch.undo()
+    store.files.rm("bucket/run/index", recursive=True)
+    Run(store.url("run"), spool=tmp_path).close()

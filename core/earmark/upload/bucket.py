@@ -6,6 +6,7 @@ import errno
 import importlib
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from earmark.errors import MissingDependencyError, RemoteError, StorageError
 
 _SLOWEST = 1 << 16
 """Bytes per second below which sending a file counts as hanging."""
+_PUT_AT = ("LastModified", "last_modified", "mtime")
+"""What S3, Azure, and all others call the time at which a file was put."""
+_MISTAKES = ("CredentialsError", "ParamValidationError", "ProfileNotFound")
+"""How botocore names what waiting does not cure, in ends of the names of its errors."""
 
 
 class Bucket:
@@ -51,23 +56,43 @@ class Bucket:
             try:
                 # Asked for the whole file, s3fs asks for its size first.
                 return bytes(self._files.cat_file(self._at(path), start=0, **self._bound(0)))
-            except FileNotFoundError:
-                return None
             except OSError as error:
-                if error.errno != errno.EINVAL:
+                if not _is_nothing(error):
                     raise
-                return b""  # an empty file has no byte 0
+                return None if isinstance(error, FileNotFoundError) else b""
+
+    def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Read files, several at a time where fsspec can; without those that hold nothing."""
+        places = {path: self._at(path) for path in paths}
+        ends = [None] * len(places)
+        with self._asking():
+            got = self._files.cat_ranges(
+                list(places.values()), [0] * len(places), ends, **self._bound(0)
+            )
+            for each in got:
+                if isinstance(each, Exception) and not _is_nothing(each):
+                    raise each
+        found = zip(places, got, strict=True)
+        return {path: bytes(data) for path, data in found if not isinstance(data, Exception)}
 
     def sizes(self, folder: str) -> dict[str, int]:
         """List what is in a folder now: the size in bytes of each file, and 0 for a folder."""
+        entries = self._entries(folder).items()
+        return {name: int(entry.get("size") or 0) for name, entry in entries}
+
+    def changes(self, folder: str) -> dict[str, float]:
+        """List when each file in a folder was put last, in seconds since 1970, where one can."""
+        entries = self._entries(folder).items()
+        return {name: at for name, entry in entries if (at := _put_at(entry)) is not None}
+
+    def _entries(self, folder: str) -> dict[str, Mapping[str, Any]]:
         with self._asking():
             self._files.invalidate_cache()
             try:
                 found = self._files.ls(self._at(folder), detail=True, **self._bound(0))
             except FileNotFoundError:
                 return {}
-        names = ((str(entry["name"]).rstrip("/"), entry) for entry in found)
-        return {name.rsplit("/", 1)[-1]: int(entry.get("size") or 0) for name, entry in names}
+        return {str(entry["name"]).rstrip("/").rsplit("/", 1)[-1]: entry for entry in found}
 
     def put(self, path: str, data: bytes) -> None:
         """Put one file, whole."""
@@ -126,9 +151,20 @@ class Bucket:
             ) from error
 
 
+def _is_nothing(error: Exception) -> bool:
+    missing = isinstance(error, FileNotFoundError)
+    # An empty file has no byte 0.
+    return missing or (isinstance(error, OSError) and error.errno == errno.EINVAL)
+
+
+def _put_at(entry: Mapping[str, Any]) -> float | None:
+    at = next((entry[key] for key in _PUT_AT if key in entry), None)
+    return at.timestamp() if isinstance(at, datetime) else at if isinstance(at, float) else None
+
+
 def _is_configuration(error: Exception) -> bool:
     known = isinstance(error, FileNotFoundError | PermissionError | ValueError)
-    return known or type(error).__name__.endswith("CredentialsError")
+    return known or type(error).__name__.endswith(_MISTAKES)
 
 
 def _refused(url: str, error: Exception) -> StorageError:

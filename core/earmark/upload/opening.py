@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from earmark.errors import EarmarkError, RemoteError, StorageError
+from earmark.folder import read_writers
+from earmark.job import this_job
+from earmark.names import INDEX, WRITERS
 from earmark.notices import Notices
 from earmark.recorder import Recorder
 from earmark.sink import Feed, Sink
+from earmark.strangers import find_strangers, told_of
 from earmark.upload.bucket import Bucket
 from earmark.upload.sender import Found
 from earmark.upload.spool import Holders, Opening, spool_directory
@@ -99,9 +103,27 @@ class _AtUrl:
         try:
             if self._answers:
                 uploader.begin()
+                self._tell_of_strangers()
         except RemoteError as error:
             self._notices.tell(("upload", False), self._unanswered(error))
         self._bucket.seconds = Bucket.SECONDS
+
+    def _tell_of_strangers(self) -> None:
+        """Tell of another job that may still write to the URL, at one listing at most."""
+        job, run = this_job(), self._opening.run
+        if job.rank != 0:  # each job has a rank zero, which asks
+            return
+        theirs = (w for w in read_writers(run) if f"{WRITERS}/{w['id']}.json" in self._found.files)
+        since = {w["id"]: w["started_at"] for w in theirs if "closed_at" not in w}
+        for file, put_at in self._bucket.changes(INDEX).items() if since else ():
+            writer = file.partition(".")[0]
+            if writer in since:
+                since[writer] = max(since[writer], put_at)
+        for writer, last in since.items():  # the copies, put a moment ago, say when theirs changed
+            os.utime(run / WRITERS / f"{writer}.json", (last, last))
+        strangers = find_strangers(run, job)
+        if strangers:
+            self._notices.tell("strangers", told_of(self._bucket.url, strangers))
 
     def _open_writer(self) -> Writer:
         if self._pid == os.getpid():

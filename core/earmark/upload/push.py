@@ -64,7 +64,10 @@ def push_spool(place: Path, url: str = "", *, only_list: bool = False) -> Iterat
 
 def _tried(opening: Opening) -> Pushed:
     try:
-        return Pushed(_push_opening(opening))
+        with opening.claimed() as is_ours:
+            if is_ours:
+                return Pushed(_push_opening(opening))
+        return Pushed(f"{opening.url}: left alone, another earmark push is sending it")
     except (EarmarkError, OSError) as error:  # the next one may go somewhere else
         return Pushed(f"{opening.url}: {error}; {opening.folder} is kept", failed=True)
 

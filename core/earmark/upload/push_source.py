@@ -138,9 +138,11 @@ class _Remote:
             line = self._records(str(name)) if str(name) in wanted else None
             if line is None:
                 continue
+            # Made before anything is fetched: it refuses records that lead out of the folder.
+            take = Take.from_records(self._folder / TAKES, name, line["clips"], line["links"])
             if sounds:
                 self._bucket.fetch(self._missing(str(name), line), self._folder)
-            yield Take.from_records(self._folder / TAKES, name, line["clips"], line["links"])
+            yield take
             shutil.rmtree(self._folder / TAKES / str(name), ignore_errors=True)
 
     def _missing(self, name: str, line: Record) -> list[str]:

@@ -5,6 +5,7 @@ index/<writer>.<k>.jsonl   512 takes each, one a line; the last one grows, and i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,11 +70,12 @@ class Segments:
         self._known |= {str(line["take"]) for line in parse_lines(whole) if line is not None}
 
     def add(self, writer: str, take: str, line: str) -> None:
-        """Note that a take is sent."""
+        """Note that a take is sent, if there is room to note it: readers see it without."""
         if take in self._known:
             return
-        append_line(self._folder / f"{writer}.jsonl", line)
-        self._writers.setdefault(writer, _Writer()).add(len(line.encode()))
+        with contextlib.suppress(OSError):  # a full spool gets room by what is sent leaving it
+            append_line(self._folder / f"{writer}.jsonl", line)
+            self._writers.setdefault(writer, _Writer()).add(len(line.encode()))
 
     def due(self, *, all_of_them: bool) -> Iterator[tuple[str, bytes]]:
         """The files of the index that are worth putting again; each counts as put afterwards.

@@ -6,6 +6,7 @@ A take is there if and only if its last record is. Whatever stops the sending ca
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -58,10 +59,10 @@ class Found:
             return cls({}, [])
         judge_run(run, bucket.url)
         writers = (f"{WRITERS}/{name}" for name in bucket.sizes(WRITERS) if name.endswith(".json"))
-        read = {path: bucket.read(path) for path in writers}
+        read = bucket.read_all(writers)
         takes = (TakeName.parse(name) for name in bucket.sizes(TAKES))
         return cls(
-            {RUN_FILE: run} | {path: data for path, data in read.items() if data is not None},
+            {RUN_FILE: run} | read,
             [name for name in takes if name is not None],
         )
 
@@ -78,6 +79,8 @@ class Sender:
     _references: dict[str, Record] = field(default_factory=dict[str, Record])
     """The record of every sound stored once that is known to be there."""
     _growing: dict[str, Growing] = field(default_factory=dict[str, Growing])
+    _begun: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    """The descriptions of the writers that began here, by path."""
 
     def begin(self) -> None:
         """Put what a run begins with, where it is not there yet.
@@ -95,7 +98,16 @@ class Sender:
         there = self.bucket.sizes(WRITERS)
         for file in sorted((self.root / WRITERS).glob("[!.]*.json")):
             if file.name not in there:
-                self.bucket.put(f"{WRITERS}/{file.name}", file.read_bytes())
+                path, description = f"{WRITERS}/{file.name}", file.read_bytes()
+                self.bucket.put(path, description)
+                self._begun[path] = description
+
+    def close(self) -> None:
+        """Note that the writers which began here have ended, for whoever opens the run next."""
+        for path, description in list(self._begun.items()):
+            closed = json.loads(description) | {"closed_at": time.time()}
+            self.bucket.put(path, json.dumps(closed, indent=1).encode())
+            del self._begun[path]
 
     def send(self, name: TakeName, *, look: bool) -> bool:
         """Put a take, after what it links to.

@@ -5,6 +5,7 @@
         spool.json             the URL, and which process owns this
         run/                   an ordinary run; what is sent is removed from it
         sent/                  what was sent, a line a take
+        push.json              which `earmark push` is at it
 """
 
 from __future__ import annotations
@@ -14,34 +15,31 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from earmark.disk import write_new
 from earmark.folder import create_run
-from earmark.leftovers import is_gone, is_here
+from earmark.leftovers import is_gone, is_here, this_process
 from earmark.names import METADATA, TAKES, TakeName, new_writer_id, safe_name
 from earmark.store import take_names
 
 _ABOUT = "spool.json"
+_PUSH = "push.json"
 _RUN = "run"
 _SENT = "sent"
 
 
 def spool_directory(given: str | os.PathLike[str] | None = None) -> Path:
     """Say where runs at URLs are written first: as given, by `EARMARK_SPOOL`, or in the cache."""
-    if given is not None:
-        return Path(given).expanduser()
-    if os.environ.get("EARMARK_SPOOL"):
-        return Path(os.environ["EARMARK_SPOOL"]).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "earmark" / "spool"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    place = given or os.environ.get("EARMARK_SPOOL") or cache / "earmark" / "spool"
+    return Path(place).expanduser().absolute()  # which outlives a change of directory
 
 
 def run_name(url: str) -> str:
@@ -72,7 +70,7 @@ class Opening:
         """
         digest = hashlib.sha256(url.encode()).hexdigest()[:8]
         folder = spool / f"{safe_name(run_name(url))}-{digest}" / new_writer_id()
-        owner = {"host": socket.gethostname(), "pid": os.getpid(), "started_at": time.time()}
+        owner = this_process() | {"started_at": time.time()}
         folder.mkdir(parents=True)
         write_new(folder / _ABOUT, json.dumps({"url": url} | owner, indent=1).encode())
         for path, data in files.items():
@@ -109,8 +107,30 @@ class Opening:
     @property
     def is_left(self) -> bool:
         """Whether the process that owns this has certainly ended."""
+        return is_gone(self.owner, self._trace)
+
+    @property
+    def _trace(self) -> Path:
         takes = self.run / TAKES
-        return is_gone(self.owner, takes if takes.is_dir() else self.folder)
+        return takes if takes.is_dir() else self.folder
+
+    @contextlib.contextmanager
+    def claimed(self) -> Generator[bool]:
+        """Keep others from sending this meanwhile; gives whether nobody else is sending it."""
+        file = self.folder / _PUSH
+        try:
+            if file.exists() and is_gone(json.loads(file.read_bytes()), self._trace):
+                file.unlink()
+            is_ours = write_new(file, json.dumps(this_process()).encode())
+        except FileNotFoundError:  # another one has just sent all of it
+            is_ours = False
+        except OSError:  # the disk is full: sending makes room
+            is_ours = True
+        try:
+            yield is_ours and (self.folder / _ABOUT).exists()
+        finally:
+            if is_ours:
+                file.unlink(missing_ok=True)
 
     @property
     def waiting(self) -> list[TakeName]:

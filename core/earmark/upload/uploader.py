@@ -70,7 +70,7 @@ class Uploader:
         self._worker = Worker("earmark-uploader")
         self._hurry = threading.Event()
         self._failures = 0
-        self._begun = self._refused = False
+        self._begun = self._refused = self._ending = False
 
     def begin(self) -> None:
         """Put what a run begins with, on the caller's thread.
@@ -99,6 +99,7 @@ class Uploader:
 
     def end(self) -> None:
         """Have what is pending sent, and go on with it; this waits for no thread."""
+        self._ending = True
         self._worker.put(self._settle)
         self._hurry.set()
 
@@ -177,6 +178,8 @@ class Uploader:
         while self._begun and not self._refused:
             try:
                 self._sender.send_notes(all_of_them=True)
+                if self._ending:
+                    self._sender.close()
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(error)
                 self._send_pending()

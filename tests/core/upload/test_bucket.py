@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from earmark.errors import RemoteError, StorageError
 from earmark.upload.bucket import Bucket
+from tests.core.behind import wait_until
 from tests.core.object_store import ObjectStore
 
 
@@ -30,6 +33,35 @@ def test_what_is_not_there_is_none(store: ObjectStore) -> None:
     bucket = Bucket(store.url("run"))
     assert bucket.read("none") is None
     assert bucket.sizes("none") == {}
+
+
+def test_many_files_are_asked_for_at_once(store: ObjectStore) -> None:
+    """Each answer takes its time; those that hold nothing are left out."""
+    bucket = Bucket(store.url("run"))
+    files = {f"writers/{k}.json": f"{k}".encode() for k in range(4)}
+    for path, data in files.items():
+        bucket.put(path, data)
+    bucket.put("writers/empty.json", b"")
+    paths = [*files, "writers/empty.json", "writers/none.json"]
+    store.requests.clear()
+    store.hang_next(6)
+    read: list[dict[str, bytes]] = []
+    reading = threading.Thread(target=lambda: read.append(bucket.read_all(paths)))
+    reading.start()
+    wait_until(lambda: len(store.requests) == 6)
+    store.release()
+    reading.join()
+    assert read == [files]
+    assert bucket.read_all([]) == {}
+
+
+def test_a_file_that_may_not_be_read_is_an_error(store: ObjectStore) -> None:
+    """It is not taken for one that is not there."""
+    bucket = Bucket(store.url("run"))
+    bucket.put("a", b"a")
+    store.fail_next(1, 403)
+    with pytest.raises(StorageError, match="got PermissionError: as asked: check the address"):
+        bucket.read_all(["a"])
 
 
 def test_listings_are_fresh(store: ObjectStore) -> None:
@@ -68,6 +100,19 @@ def test_a_refusal_is_told_from_silence(store: ObjectStore) -> None:
         bucket.put("a", b"")
 
 
+def test_a_mistake_is_told_from_silence(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that no bucket has, and a profile that nobody has written, are not waited for."""
+    with pytest.raises(
+        StorageError, match=r"that can be written at .*, got ParamValidationError: "
+    ):
+        Bucket("s3://my bucket/run").read("run.json")
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(StorageError, match=r"that can be written at .*, got ProfileNotFound: "):
+        Bucket(store.url("run")).read("run.json")
+
+
 def test_file_systems_with_folders_get_them(tmp_path: Path) -> None:
     """Where fsspec asks for folders to be made, they are: here on this very machine."""
     bucket = Bucket(f"file://{tmp_path}/run")
@@ -78,3 +123,5 @@ def test_file_systems_with_folders_get_them(tmp_path: Path) -> None:
     assert (tmp_path / "run/takes/2/a.flac").read_bytes() == b"sound"
     assert bucket.sizes("takes/2") == {"a.flac": 5}
     assert bucket.read("none") is None
+    assert bucket.read_all(["takes/1/metadata.jsonl", "none"]) == {"takes/1/metadata.jsonl": b"{}"}
+    assert bucket.changes("takes/1")["metadata.jsonl"] == pytest.approx(time.time(), abs=60)

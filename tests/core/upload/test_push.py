@@ -14,6 +14,7 @@ from earmark import EarmarkWarning, Run
 from earmark.cli import cli
 from earmark.testing import noise
 from earmark.upkeep.check import check_run
+from earmark.upload.bucket import Bucket
 from earmark.upload.spool import Opening
 from earmark.writer import Writer
 from tests.core.behind import run_script
@@ -375,7 +376,7 @@ def test_a_sink_is_given_a_run_at_a_url(
         (["nowhere", "--to", "s3://bucket/run"], "expected a run at 'nowhere', got no run.json"),
         (["s3://bucket/none", "--to", "wandb"], "expected a run at 's3://bucket/none', got none"),
         (["s3://bucket/a", "--to", "s3://bucket/b"], "expected a run on this machine to push"),
-        (["ftp:/x", "--to", "foo://b"], "or a URL such as 's3://bucket/run', got 'foo://b'"),
+        (["nowhere", "--to", "foo://b"], "or a URL such as 's3://bucket/run', got 'foo://b'"),
     ],
 )
 def test_what_cannot_be_pushed_is_said(
@@ -391,3 +392,24 @@ def test_a_run_is_no_spool(spool: Path, tmp_path: Path) -> None:
     """Whoever forgets where to push a run is asked."""
     Run(tmp_path / "run").close()
     assert "expected --to beside the run" in push(tmp_path / "run").output
+
+
+@pytest.mark.parametrize("stray", ["../../../../stray.flac", "/stray.flac"])
+def test_nothing_is_fetched_out_of_a_run(
+    store: ObjectStore, spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stray: str
+) -> None:
+    """A record that leads elsewhere is refused before a file is written there."""
+    install(tmp_path, monkeypatch, "late", LATE)
+    with Run(store.url("run"), spool=spool, strict=True) as run:
+        log(run, 0)
+    (index,) = store.files.glob("bucket/run/index/*")
+    line = json.loads(store.files.cat_file(index))
+    line["clips"][0]["file_name"] = stray
+    store.files.pipe_file(index, json.dumps(line).encode() + b"\n")
+    fetched: list[str] = []
+    monkeypatch.setattr(Bucket, "fetch", lambda _, paths, __: fetched.extend(paths))
+
+    failed = push(store.url("run"), "--to", "late", "--target", tmp_path / "log")
+    assert failed.exit_code == 1
+    assert "expected the name of a file beside it, got " in failed.output
+    assert fetched == []

@@ -8,10 +8,11 @@ import pytest
 
 import earmark.upload.segments
 import earmark.upload.uploader
-from earmark import EarmarkWarning, Run, Take
+from earmark import EarmarkWarning, Run, Take, open_run
 from earmark.testing import MemorySink, noise
+from earmark.upkeep.check import check_run
 from tests.core.behind import LONG, GatedSink, run_script
-from tests.core.faults import told
+from tests.core.faults import files_of_at_most, told
 from tests.core.object_store import ObjectStore
 from tests.core.uploads import (
     NOWHERE,
@@ -223,7 +224,8 @@ def test_waiting_takes_nothing_from_the_numbers_that_training_draws(
     monkeypatch.setattr(earmark.upload.uploader, "_LONGEST_WAIT", 30.0)
     before = random.getstate()
     for failures, longest in ((1, 1.0), (2, 2.0), (4, 8.0), (6, 30.0), (10_000, 30.0)):
-        waits = {earmark.upload.uploader._wait_after(failures) for _ in range(100)}
+        wait = earmark.upload.uploader._wait_after  # pyright: ignore[reportPrivateUsage] - what draws
+        waits = {wait(failures) for _ in range(100)}
         assert longest / 2 <= min(waits) < max(waits) <= longest
     assert random.getstate() == before
 
@@ -302,3 +304,32 @@ def test_faults_and_cursors_arrive(store: ObjectStore, tmp_path: Path) -> None:
     assert b"at step 2" in fault or b"prediction" in fault
     (cursor,) = (data for path, data in found.items() if path.endswith(".memorysink.jsonl"))
     assert len(cursor.splitlines()) == 2
+
+
+def test_a_spool_that_is_full_gets_empty(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent leaves it, though there is no room to note that it was."""
+    be_quick(monkeypatch)
+    run = Run(store.url("run"), spool=tmp_path / "spool", strict=True)
+    with files_of_at_most(4096):  # a line of the index has some 1200 bytes
+        for step in range(8):
+            run.log({"prediction": noise(0.025)}, step=step, sample_rate=16_000)
+            assert run.flush(LONG)
+    assert left_in(tmp_path / "spool") == []
+    run.close()
+    assert sorted(clip.step for clip in open_run(store.url("run")).clips()) == list(range(8))
+    assert check_run(store.url("run")) == []
+
+
+def test_a_spool_outlives_a_change_of_directory(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is given as a relative path stays where it is."""
+    monkeypatch.chdir(tmp_path)
+    with Run(store.url("run"), spool="spool", strict=True) as run:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        log(run, 0)
+    monkeypatch.chdir(tmp_path)
+    assert_whole(store, tmp_path, [0])
