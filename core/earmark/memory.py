@@ -137,9 +137,8 @@ class Memory:
             self._reset()
 
     def _count(self, size: int) -> bool:
-        if (
-            self._in_use == 0
-        ):  # not with every bit of room: a slow disk would hold training for ever
+        # Not with every bit of room that is made: a slow disk would hold training for ever.
+        if self._in_use == 0:
             self._patience = self._max_wait
         if not self._has_room(size) and not self._wait_for(size):
             return False

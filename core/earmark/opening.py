@@ -66,8 +66,7 @@ def _opened(
         return open_at_url(place, sinks, notices, spool, writing)
     feeds = [Feed(sink, notices, name) for name, sink in sinks]
     try:
-        # Which outlives a change of directory.
-        return Recorder(partial(Writer, place.absolute(), **writing), feeds, notices)
+        return Recorder(partial(Writer, place, **writing), feeds, notices)
     except EarmarkError:
         raise
     except OSError as error:

@@ -123,7 +123,7 @@ def test_only_picked_rows_are_decoded() -> None:
         seen.append(tuple(mel.shape))
         return mel[:, 0].repeat(1, 256)
 
-    wavs = Finder(decode={"prediction": vocoder}).heard("prediction", mels, [1, 3])
+    wavs = Finder(decode={"prediction": vocoder}).heard("prediction", mels, [1, 3]).value
 
     assert seen == [(2, 80, 10)]
     assert wavs[:, 0].tolist() == [1.0, 3.0]

@@ -47,7 +47,7 @@ def open_at_url(
         StorageError: If the URL or the spool cannot be written; of a URL that does not answer
             is only told.
     """
-    folder = spool_directory(spool).absolute()  # training may change its directory
+    folder = spool_directory(spool)
     try:
         return _AtUrl(url, folder, notices, writing).open_recorder(sinks)
     except EarmarkError:
