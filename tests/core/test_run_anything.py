@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,9 +76,10 @@ def some(names: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A run that is logged whatever comes to mind."""
-    return Run(tmp_path_factory.mktemp("anything") / "run")
+    with Run(tmp_path_factory.mktemp("anything") / "run") as run:
+        yield run
 
 
 @settings(max_examples=60)
