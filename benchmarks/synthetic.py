@@ -82,7 +82,7 @@ def _moved(record: _Record, step: int) -> _Record:
 
 
 def main() -> None:
-    """Makes a run, to try the command line or the listening page on."""
+    """Makes a run, to try the command line on."""
     parser = argparse.ArgumentParser(description="Makes a run of very many clips.")
     parser.add_argument("run", type=Path, help="its directory; there must be none")
     parser.add_argument("--clips", type=int, default=100_000)

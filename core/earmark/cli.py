@@ -162,10 +162,12 @@ def push(what: str | None, to: str | None, target: str, *, only_list: bool) -> N
 
 @cli.command()
 @click.argument("run", type=click.Path())
-@click.option("--every", type=int, required=True, help="Which steps to keep, such as 5.")
+@click.option(
+    "--every", type=int, required=True, metavar="N", help="Of the logged steps, keep each N-th."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def prune(run: str, *, every: int, dry_run: bool) -> None:
-    """Keep the first, the last and every so manieth step of each tag of a RUN.
+    """Keep the first, the last and every N-th step of each tag of a RUN.
 
     The other takes are removed, and inputs and targets that only they had. A run that is still
     being written is left alone.

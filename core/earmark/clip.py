@@ -81,7 +81,7 @@ class Take:
     """The clips of one `log` call or of one validation loop: what is published together."""
 
     name: TakeName
-    """Step, writer, and the writer's how manieth take."""
+    """Step, writer, and the number of the writer's take."""
 
     folder: Path | str
     """Its folder: a path on this machine, or a URL."""

@@ -1,6 +1,6 @@
 """Names in a run, format 1: readable in a file manager, safe on every file system.
 
-takes/00001200.bcd4fgh5.3/          step, writer, the writer's how manieth take
+takes/00001200.bcd4fgh5.3/          step, writer, and the number of the writer's take
     utt-7.prediction.flac           example, role
 takes/ref.utt-7.target.5e8c1f0a/    example, role, content
 """

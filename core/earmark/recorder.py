@@ -96,6 +96,11 @@ class Recorder:
         for feed in self._feeds_here:
             feed.come_by()
 
+    def hand_over(self, timeout: float) -> None:
+        """Let these sinks write what is published in `timeout` seconds; wait for no other sink."""
+        self._worker.flush(timeout)
+        self.come_by()
+
     @property
     def has_sinks_here(self) -> bool:
         """Whether there are sinks that write on the caller's thread."""

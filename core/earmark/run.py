@@ -337,7 +337,8 @@ class Run:
                 when this run is next called. Nothing is waited for if there are no such sinks.
         """
         if self._recorder is not None and self._recorder.has_sinks_here:
-            self.flush(timeout)
+            self._recorder.hand_over(timeout)
+            self._notices.speak()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything logged is published and passed on.

@@ -60,7 +60,7 @@ class Listener:
     Args:
         every_n_epochs: Log the first validation, the first at or after every so many epochs, and
             the last, unless nobody knows yet that it is, as when early stopping has still to
-            decide; each validation's epoch, if nothing else is said.
+            decide; each epoch, if nothing else is said.
         every_n_steps: The same by batches that stepped, instead. With `demo` also between
             validations.
         schedule: Any other schedule, instead.

@@ -179,19 +179,24 @@ def test_ls_keeps_a_clip_on_its_line(tmp_path: Path) -> None:
     assert row.split("\t")[8] == "a b c [2Jd e [bold]f"
 
 
-def test_ls_on_a_terminal(run: Path) -> None:
-    """A terminal gets aligned columns, long captions folded, and every path in one piece."""
+def on_a_terminal(*arguments: object) -> str:
+    """What the command shows on a terminal of 80 columns."""
     pty = pytest.importorskip("pty", reason="there are no pseudo-terminals on Windows")
     ours, theirs = pty.openpty()
-    subprocess.run(
-        [sys.executable, "-m", "earmark", "ls", run, "--role", "prediction"],
-        stdout=theirs,
-        check=True,
-        env={**os.environ, "COLUMNS": "80"},
-    )
-    os.close(theirs)
-    with os.fdopen(ours, "rb") as terminal:
-        shown = terminal.read1().decode().replace("\r\n", "\n")
+    command = [sys.executable, "-m", "earmark", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=theirs, env={**os.environ, "COLUMNS": "80"}) as process:
+        os.close(theirs)
+        shown = b""
+        with os.fdopen(ours, "rb") as terminal, contextlib.suppress(OSError):  # EIO is its end
+            while part := terminal.read1():
+                shown += part
+    assert process.returncode == 0
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_ls_on_a_terminal(run: Path) -> None:
+    """A terminal gets aligned columns, long captions folded, and every path in one piece."""
+    shown = on_a_terminal("ls", run, "--role", "prediction")
 
     first, second = files(run, role="prediction")
     folded = (
@@ -211,25 +216,16 @@ def test_ls_on_a_terminal(run: Path) -> None:
 
 def test_ls_shows_the_first_rows_of_a_long_table_at_once(tmp_path: Path) -> None:
     """A long table comes in parts, whose columns stay where they were."""
-    pty = pytest.importorskip("pty", reason="there are no pseudo-terminals on Windows")
     with earmark.Run(tmp_path / "run", strict=True) as run:
         for step in range(2):
             tones = np.tile(TONE, (150, 1))
             run.log_batch({"prediction": tones}, step=step, sample_rate=8000)
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "earmark", "ls", str(tmp_path / "run")]
-    with subprocess.Popen(command, stdout=theirs, env={**os.environ, "COLUMNS": "80"}) as process:
-        os.close(theirs)
-        shown = b""
-        with os.fdopen(ours, "rb") as terminal, contextlib.suppress(OSError):  # EIO is its end
-            while part := terminal.read1():
-                shown += part
-    assert process.returncode == 0
+    shown = on_a_terminal("ls", tmp_path / "run")
 
-    rows = [line for line in shown.decode().splitlines() if line.endswith(".flac")]
+    rows = [line for line in shown.splitlines() if line.endswith(".flac")]
     assert len(rows) == 300
     assert len({line.index("prediction") for line in rows}) == 1
-    assert shown.decode().count("example") == 1
+    assert shown.count("example") == 1
 
 
 # --- check

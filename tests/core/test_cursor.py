@@ -8,7 +8,7 @@ from earmark import Run
 from earmark.cursor import Passage, cursor_name, is_cursor_of, sent_to
 from earmark.sink import name_of
 from earmark.testing import MemorySink, varied_takes
-from tests.core.behind import GatedSink
+from tests.core.behind import GatedSink, wait_until
 from tests.core.faults import told
 from tests.core.test_sink import BrokenSink, log_steps
 
@@ -53,6 +53,7 @@ def test_what_hangs_is_told_at_the_end(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="a tracker missed, `earmark push RUN --to NAME` sends"):
         run.close(timeout=0.1)
     sink.gate.open()
+    wait_until(lambda: sink.closed)
 
 
 def test_a_file_belongs_to_one_sink(tmp_path: Path) -> None:

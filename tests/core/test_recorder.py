@@ -3,9 +3,10 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -27,11 +28,14 @@ from tests.core.faults import files_of_at_most, told
 class Setup:
     """A recorder with everything around it."""
 
+    opened: ClassVar[list[Recorder]] = []
+
     def __init__(self, run: Path | None, *, strict: bool = False) -> None:
         self.sink = MemorySink()
         self.notices = Notices(strict=strict)
         open_writer = None if run is None else partial(Writer, run)
         self.recorder = Recorder(open_writer, [Feed(self.sink, self.notices)], self.notices)
+        self.opened.append(self.recorder)
 
     def draft(self, step: int = 7, epoch: int | None = None) -> Draft:
         """Begin a take."""
@@ -49,6 +53,14 @@ class Setup:
         self.recorder.submit(draft)
         self.recorder.flush()
         self.notices.speak()
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Generator[None]:
+    """No thread outlives its test."""
+    yield
+    while Setup.opened:
+        Setup.opened.pop().close()
 
 
 def test_a_draft_becomes_a_take(tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ def test_a_sink_that_hangs_costs_nobody_else_anything(tmp_path: Path) -> None:
     assert not run.flush(0.01)
     with told() as messages:
         run.close(0.5)
-    assert well.closed
+    wait_until(lambda: well.closed)
     assert (hung.steps, hung.closed) == ([], False)
     hung.gate.open()
     wait_until(lambda: hung.closed)

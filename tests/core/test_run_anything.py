@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,9 +76,11 @@ def some(names: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A run that is logged whatever comes to mind."""
-    return Run(tmp_path_factory.mktemp("anything") / "run")
+    with Run(tmp_path_factory.mktemp("anything") / "run") as run:
+        run.log({"prediction": GOOD[0]}, step=0, sample_rate=8000)
+        yield run
 
 
 @settings(max_examples=60)
@@ -110,6 +113,7 @@ def test_take_never_raises_into_training(run: Run, sounds: Any, place: dict[str,
 
 def test_what_was_published_of_it_is_sound(run: Run) -> None:
     """After all that the run is strict JSON without nulls, and every clip in it can be heard."""
+    run.flush()
     for file in Path(run.path).rglob("*.jsonl"):
         for line in file.read_text(encoding="utf-8").split("\n")[:-1]:
             assert None not in json.loads(line, parse_constant=pytest.fail).values()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,17 @@ BATCH = np.stack([GOOD, GOOD, GOOD])
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A run that all tests log to, each under a tag of its own."""
-    return Run(tmp_path_factory.mktemp("bad_batches") / "run")
+    with Run(tmp_path_factory.mktemp("bad_batches") / "run") as run:
+        yield run
 
 
 @pytest.fixture
-def strict() -> Run:
+def strict() -> Iterator[Run]:
     """A run that raises what is wrong, and writes nothing."""
-    return Run("unwritten", strict=True, dry_run=True)
+    with Run("unwritten", strict=True, dry_run=True) as run:
+        yield run
 
 
 @pytest.fixture

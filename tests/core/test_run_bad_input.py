@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -93,9 +94,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def opened(folder: Path) -> Run:
+def opened(folder: Path) -> Iterator[Run]:
     """A run that all tests log to, each under a tag of its own."""
-    return Run(folder / "run")
+    with Run(folder / "run") as run:
+        yield run
+
+
+@pytest.fixture
+def strict() -> Iterator[Run]:
+    """A run that raises what is wrong, and writes nothing."""
+    with Run("unwritten", strict=True, dry_run=True) as run:
+        yield run
 
 
 @pytest.fixture
@@ -150,9 +159,10 @@ def test_what_is_no_sound_costs_one_clip_of_a_batch(
 
 
 @pytest.mark.parametrize(("value", "message"), NO_SOUNDS.values(), ids=NO_SOUNDS)
-def test_what_is_no_sound_is_an_error_if_wanted(run: Run, value: Any, message: str) -> None:
+def test_what_is_no_sound_is_an_error_if_wanted(
+    run: Run, strict: Run, value: Any, message: str
+) -> None:
     """With strict=True the error itself is raised, always one of ours."""
-    strict = Run(run.path, strict=True, dry_run=True)
     with pytest.raises(EarmarkError, match=message), flushing(strict):
         strict.log({"prediction": value}, step=1, sample_rate=16_000)
 
@@ -198,7 +208,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("arguments", "message"), ARGUMENTS.values(), ids=ARGUMENTS)
 def test_a_wrong_argument_costs_its_clip(
-    run: Run, tag: str, arguments: dict[str, Any], message: str
+    run: Run, strict: Run, tag: str, arguments: dict[str, Any], message: str
 ) -> None:
     """It is told once, the next call is logged, and with strict=True it is an error."""
     usual: dict[str, Any] = {"example": "utt", "sample_rate": 16_000, "tag": tag}
@@ -209,7 +219,6 @@ def test_a_wrong_argument_costs_its_clip(
 
     assert_told(messages, "the prediction of example 'utt' at step 0", message)
     assert [clip.step for clip in open_run(run.path).clips(tag=tag)] == [9]
-    strict = Run(run.path, strict=True, dry_run=True)
     with pytest.raises(EarmarkError, match=message), flushing(strict):
         strict.log({"prediction": GOOD}, step=1, **(usual | arguments))
 

@@ -11,6 +11,7 @@ from earmark.testing import MemorySink, noise, sine
 from tests.core.behind import (
     LONG,
     Gate,
+    GatedSink,
     GatedSound,
     log,
     published,
@@ -154,6 +155,20 @@ def test_a_sink_of_the_callers_thread_is_not_written_behind(tmp_path: Path) -> N
 
     assert here.threads == {threading.main_thread().name}
     assert sorted(take.step for take in here.takes) == list(range(10))
+
+
+def test_what_is_handed_over_waits_for_no_other_sink(tmp_path: Path) -> None:
+    """A tracker that hangs holds up no row of another one; were it so, this test took hours."""
+    here, hung = Here(), GatedSink()
+    run = Run(tmp_path, sinks=[hung, here])
+    log(run, 0)
+    run.hand_over(1e6)
+    assert [take.step for take in here.takes] == [0]
+    assert hung.steps == []
+
+    hung.gate.open()
+    run.close()
+    assert hung.steps == [0]
 
 
 def test_callers_on_several_threads_share_what_is_left_for_them(tmp_path: Path) -> None:

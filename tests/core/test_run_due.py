@@ -57,9 +57,8 @@ def test_each_due_point_is_logged_once(n: int, gaps: list[int], unit: int, batch
     steps = [sum(gaps[: index + 1]) for index in range(len(gaps))]
     positions = [(step // 5, step) for step in steps]
     schedule = (every_n_epochs, every_n_steps)[unit](n)
-    run = Run("unwritten", schedule=schedule, dry_run=True)
-
-    assert loop(run, positions, batches=batches) == brute_force(n, positions, unit)
+    with Run("unwritten", schedule=schedule, dry_run=True) as run:
+        assert loop(run, positions, batches=batches) == brute_force(n, positions, unit)
 
 
 def test_without_a_schedule_everything_is_due(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Pruned:
 
 
 def prune_run(path: str | os.PathLike[str], every: int, *, dry_run: bool = False) -> Pruned:
-    """Keep the first, the last and every so manieth step of each tag, and remove the other takes.
+    """Keep the first, the last and every `every`-th step of each tag, and remove the other takes.
 
     Args:
         path: The run's directory.

@@ -41,7 +41,7 @@ def steps(root: Path, tag: str) -> list[int]:
     return [clip.step for clip in open_run(root).clips(role="prediction", tag=tag)]
 
 
-def test_first_last_and_every_so_manieth_step_stay(tmp_path: Path) -> None:
+def test_first_last_and_every_nth_step_stay(tmp_path: Path) -> None:
     """Tag by tag; what stays is whole, and inputs that only removed takes had are gone."""
     root = written(tmp_path / "run")
     before = size_of(root / "takes")

@@ -11,7 +11,7 @@ import earmark.upload.uploader
 from earmark import EarmarkWarning, Run, Take, open_run
 from earmark.testing import MemorySink, noise
 from earmark.upkeep.check import check_run
-from tests.core.behind import LONG, GatedSink, run_script
+from tests.core.behind import LONG, GatedSink, run_script, wait_until
 from tests.core.faults import files_of_at_most, told
 from tests.core.object_store import ObjectStore
 from tests.core.uploads import (
@@ -137,7 +137,8 @@ def test_a_take_stays_until_every_sink_has_it(store: ObjectStore, tmp_path: Path
     run = Run(store.url("run"), spool=tmp_path / "spool", sinks=[slow, quick], strict=True)
     log(run, 0, 1)
     slow.gate.wait_until_reached()
-    assert not run.flush(0.5)
+    wait_until(lambda: sum(path.endswith("links.jsonl") for path in puts(store)) == 2)
+    assert not run.flush(0.01)
     assert len(left_in(tmp_path / "spool")) == 2
 
     slow.gate.open()
@@ -204,7 +205,7 @@ with pytest.MonkeyPatch.context() as patch:
     run = Run("s3://bucket/run", spool=spool)
     log(run, *range(4))
     wait_until(lambda: len(left_in(spool)) == 4)
-    run.close(timeout=0.1)
+    run.close(timeout=1)
 """
     monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
     said = run_script(script, tmp_path)["stderr"]
@@ -224,8 +225,8 @@ def test_waiting_takes_nothing_from_the_numbers_that_training_draws(
     monkeypatch.setattr(earmark.upload.uploader, "_LONGEST_WAIT", 30.0)
     before = random.getstate()
     for failures, longest in ((1, 1.0), (2, 2.0), (4, 8.0), (6, 30.0), (10_000, 30.0)):
-        wait = earmark.upload.uploader._wait_after  # pyright: ignore[reportPrivateUsage] - what draws
-        waits = {wait(failures) for _ in range(100)}
+        wait_after = earmark.upload.uploader._wait_after  # pyright: ignore[reportPrivateUsage]
+        waits = {wait_after(failures) for _ in range(100)}
         assert longest / 2 <= min(waits) < max(waits) <= longest
     assert random.getstate() == before
 
