@@ -15,7 +15,8 @@ import earmark
 from earmark import EarmarkWarning
 from earmark.outputs.find import find_sounds
 from earmark.outputs.finder import Finder
-from tests.core.families import FAMILIES, Family, check
+from tests.core.families import FAMILIES
+from tests.core.families.family import Family, check
 
 RATE = 16_000
 

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from earmark.errors import ArgumentError, ArgumentTypeError
+from earmark.errors import ArgumentError, ArgumentTypeError, ShapeError
 from earmark.outputs.find import find_sounds
 from earmark.outputs.stems import checked_stems
+from tests.core.families.codecs import AudioSignal
+from tests.core.outputs.arrays import array, refused
 
 
 def test_stems_are_names() -> None:
@@ -66,3 +68,27 @@ def test_a_stereo_mixture_of_two_stems_is_no_stems() -> None:
     for index, name in enumerate(["bass", "vocals"]):
         assert found.sounds[f"target.{name}"].base is stems
         assert np.shares_memory(found.sounds[f"target.{name}"], stems[:, index])
+
+
+def test_stems_are_views_of_the_batch() -> None:
+    """Nothing is copied, and what came with the mixture goes with every stem."""
+    signal = AudioSignal(np.random.default_rng(0).standard_normal((2, 2, 8000)), 16_000)
+
+    found = find_sounds({"pred": signal}, None, stems=["speech", "noise"])
+
+    assert found.sample_rates == {"prediction.speech": 16_000, "prediction.noise": 16_000}
+    noise = found.sounds["prediction.noise"]
+    assert np.shares_memory(noise, signal.audio_data)
+    np.testing.assert_array_equal(noise, signal.audio_data[:, 1])
+
+
+def test_as_many_stems_as_names() -> None:
+    """Four names for two stems are an error; a target without stems stays whole."""
+    with refused(
+        ShapeError,
+        "expected the prediction as 4 stems, a, b, c, d, of shape (B, 4, T) or (B, 4, C, T), or a "
+        "dict of them, got shape (2, 2, 8000): name every stem of the second axis",
+    ):
+        find_sounds(array(2, 2, 8000), None, stems=["a", "b", "c", "d"])
+    found = find_sounds(array(2, 2, 8000), {"clean": array(2, 8000)}, stems=["a", "b"])
+    assert list(found.sounds) == ["prediction.a", "prediction.b", "target"]
