@@ -17,7 +17,7 @@ from torch import Tensor
 from earmark import Clip, EarmarkWarning
 from earmark_integrations import accelerate, ignite, loop, transformers
 from tests.integrations.loop_models import FRAMES, GOES_ON, Filter, clips_in, loader
-from tests.integrations.test_transformers import make_trainer
+from tests.integrations.transformers_models import make_trainer
 
 Make = Callable[[Tensor], Any]
 

@@ -3,131 +3,28 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import wandb
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch import nn
+from torch.utils.data import DataLoader
 from transformers import (
     PretrainedConfig,
-    PreTrainedModel,
     Trainer,
     TrainerCallback,
     TrainingArguments,
     VitsConfig,
     VitsModel,
 )
-from transformers.utils.generic import ModelOutput
 
 from earmark import EarmarkWarning, convert
 from earmark.errors import ArgumentError, AudioTypeError, SampleRateError
-from earmark.testing import MemorySink
-from earmark_integrations._huggingface import batches_of, name_of_scalars, run_model
-from earmark_integrations.sinks.wandb import WandbSink
 from earmark_integrations.transformers import AudioMonitor
-from tests.integrations.loop_models import (
-    RATE,
-    STEP_24,
-    Voices,
-    clips_in,
-    each,
-    heard_of,
-    samples,
-    steps_in_tensorboard,
-)
-from tests.integrations.sinks.trackers import finished, wandb_at_home_in, wandb_rows
-
-
-class FilterConfig(PretrainedConfig):  # type: ignore[no-untyped-call]  # a hook of theirs has no types
-    """The rate is where audio models have it."""
-
-    model_type = "test-filter"
-
-    def __init__(self, sampling_rate: int | None = RATE, **given: Any) -> None:
-        self.sampling_rate = sampling_rate
-        super().__init__(**given)
-
-
-@dataclass
-class FilterOutput(ModelOutput):
-    """As audio models put it out."""
-
-    loss: Tensor | None = None
-    audio_values: Tensor | None = None
-
-
-class FilterModel(PreTrainedModel):
-    """Nine taps and a dropout."""
-
-    config_class = FilterConfig
-    main_input_name = "noisy"
-
-    def __init__(self, config: FilterConfig) -> None:
-        super().__init__(config)
-        torch.manual_seed(0)
-        self.taps = nn.Conv1d(1, 1, 9, padding=4)
-        self.dropout = nn.Dropout(0.1)
-        self.post_init()  # type: ignore[no-untyped-call]  # it has no annotations
-
-    def _init_weights(self, module: nn.Module) -> None:
-        """They are drawn already."""
-
-    def forward(self, noisy: Tensor, clean: Tensor | None = None) -> FilterOutput:
-        """The filtered sounds `(B, T)`, and the loss if there are targets."""
-        filtered = self.taps(self.dropout(noisy)[:, None])[:, 0]
-        loss = None if clean is None else nn.functional.mse_loss(filtered, clean)
-        return FilterOutput(loss=loss, audio_values=filtered)
-
-    def halve(self, batch: dict[str, Any], by: float = 2) -> Tensor:
-        """A prediction whose samples are known."""
-        assert not self.training
-        halved: Tensor = batch["noisy"] / by
-        return halved
-
-
-class Made(TrainerCallback):
-    """Keeps what the model makes of the first item at each evaluation."""
-
-    def __init__(self) -> None:
-        self.of_step: dict[int, Any] = {}
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """The model is as the evaluation left it: in eval mode."""
-        model = given["model"]
-        self.of_step[state.global_step] = heard_of(lambda noisy: model(noisy).audio_values, 0)
-
-
-def make_trainer(
-    folder: Path, *callbacks: Any, model: Any = None, val: Any = None, **given: Any
-) -> Trainer:
-    """A quiet trainer on the CPU, which evaluates after each of two epochs of three steps."""
-    settings: dict[str, Any] = {
-        "output_dir": str(folder),
-        "num_train_epochs": 2,
-        "per_device_train_batch_size": 2,
-        "per_device_eval_batch_size": 2,
-        "eval_strategy": "epoch",
-        "logging_strategy": "epoch",
-        "save_strategy": "no",
-        "learning_rate": 0.05,
-        "report_to": "none",
-        "label_names": ["clean"],
-        "disable_tqdm": True,
-        "use_cpu": True,
-        "dataloader_pin_memory": False,
-    }
-    return Trainer(
-        FilterModel(FilterConfig()) if model is None else model,
-        TrainingArguments(**(settings | given)),
-        train_dataset=Voices(),
-        eval_dataset=Voices() if val is None else val,
-        callbacks=list(callbacks),
-    )
+from tests.integrations.loop_models import RATE, STEP_24, Voices, clips_in, each, samples
+from tests.integrations.transformers_models import FilterConfig, FilterModel, Made, make_trainer
 
 
 def test_it_is_a_real_callback() -> None:
@@ -167,64 +64,6 @@ def test_the_lines_of_the_docstring_run(tmp_path: Path) -> None:
     exec(textwrap.dedent(example), names)  # noqa: S102 - it is ours
     names["trainer"].evaluate()
     assert len(clips_in(tmp_path / "earmark", role="prediction")) == 6
-
-
-def test_clips_are_at_the_steps_of_the_scalars(tmp_path: Path) -> None:
-    """In TensorBoard each sound stands where the evaluation's loss does."""
-    monitor = AudioMonitor(max_examples=1)
-    make_trainer(
-        tmp_path,
-        monitor,
-        report_to="tensorboard",
-        eval_strategy="steps",
-        eval_steps=2,
-        max_steps=6,
-    ).train()
-    (folder,) = (tmp_path / "runs").iterdir()
-    steps = steps_in_tensorboard(folder)
-    assert steps["eval/loss"] == steps["eval/prediction/0"] == [2, 4, 6]
-    assert each(clips_in(monitor.run_dir), "step", "epoch") == [(2, 0), (4, 1), (6, 2)]
-
-
-def test_clips_are_on_the_rows_of_wandb(tmp_path: Path) -> None:
-    """The row that has the clips has the trainer's own step, which is its horizontal axis."""
-    with wandb_at_home_in(tmp_path):
-        run = wandb.init(project="earmark-tests")
-        make_trainer(tmp_path, AudioMonitor(max_examples=1), report_to="wandb").train()
-        rows = wandb_rows(finished(run))
-    losses = [row["train/global_step"] for row in rows if "eval/loss" in row]
-    clips = [row["train/global_step"] for row in rows if "eval/prediction" in row]
-    assert losses == clips == [3, 6]
-
-
-def test_a_sink_that_is_given_has_its_own_row_too(tmp_path: Path) -> None:
-    """Not the row of the next scalars, which are of a later step."""
-    with wandb_at_home_in(tmp_path):
-        run = wandb.init(project="earmark-tests")
-        monitor = AudioMonitor(max_examples=1, sinks=[WandbSink(run)])
-        steps: dict[str, Any] = {"logging_strategy": "steps", "logging_steps": 1}
-        make_trainer(tmp_path, monitor, report_to="wandb", **steps).train()
-        rows = wandb_rows(finished(run))
-    assert [row["train/global_step"] for row in rows if "eval/prediction" in row] == [3, 6]
-
-
-def test_a_tracker_without_sound_is_told(tmp_path: Path) -> None:
-    """Once, with where the clips are; so is a TensorBoard writer in another place."""
-    monitor = AudioMonitor()
-    trainer = make_trainer(tmp_path, monitor)
-    trainer.args.report_to = ["clearml", "tensorboard"]
-    with pytest.warns(EarmarkWarning) as told:
-        trainer.train()
-    first, second = (str(warning.message) for warning in told)
-    assert first == f"earmark: clearml gets no clips: they are in {monitor.run_dir}"
-    assert second.startswith("earmark: tensorboard gets no clips (expected a SummaryWriter, got")
-
-
-def test_sinks_get_every_take(tmp_path: Path) -> None:
-    """Those that are given, instead of the trainer's."""
-    sink = MemorySink()
-    make_trainer(tmp_path, AudioMonitor(sinks=[sink]), report_to="tensorboard").train()
-    assert [take.step for take in sink.takes] == [3, 6]
 
 
 def test_only_what_is_due_is_logged(tmp_path: Path) -> None:
@@ -415,49 +254,6 @@ def test_a_model_of_the_hub(tmp_path: Path) -> None:
     assert each(clips, "example") == ["0", "1"]
     assert {clip.audio.sample_rate for clip in clips} == {16_000}
     assert all(clip.audio.num_frames > 256 for clip in clips)
-
-
-class Stream(IterableDataset[int]):
-    """Items that nobody has numbered."""
-
-    def __iter__(self) -> Any:
-        return iter(range(5))
-
-
-def test_batches_are_read_from_the_start() -> None:
-    """With their places, by a loader of this process, whatever the other one is."""
-    listed: DataLoader[int] = DataLoader(list(range(5)), batch_size=2, num_workers=2)  # type: ignore[arg-type]  # a list will do
-    streamed = DataLoader(Stream(), batch_size=2)
-    for loader in (listed, streamed):
-        batches = [(batch.tolist(), place.before) for batch, place in batches_of(loader)]
-        assert batches == [([0, 1], 0), ([2, 3], 2), ([4], 4)]
-    assert [batch for batch, _ in batches_of([[1], [2]])] == [[1], [2]]
-
-
-def test_a_model_is_given_what_it_takes() -> None:
-    """The columns of its forward, all of them if it takes any, or a batch that has none."""
-    model = FilterModel(FilterConfig())
-    model.train(mode=False)
-    noisy = torch.ones(1, 20)
-    made = run_model(model, {"noisy": noisy, "text": ["hello"]}).audio_values
-    assert torch.equal(made, run_model(model, noisy).audio_values)
-
-    class Greedy(nn.Module):
-        def forward(self, **columns: Any) -> list[str]:
-            return list(columns)
-
-    assert run_model(Greedy(), {"a": 1, "b": 2}, c=3) == ["a", "b", "c"]
-
-
-def test_evaluations_are_called_as_their_scalars() -> None:
-    """By the prefix that all of their metrics have."""
-    assert name_of_scalars({"eval_loss": 1, "eval_runtime": 1}) == ["eval"]
-    assert name_of_scalars({"eval_far_off_loss": 1, "eval_far_off_runtime": 1}) == [
-        "eval",
-        "far_off",
-    ]
-    assert name_of_scalars({"test_loss": 1, "test_runtime": 1}) == ["test"]
-    assert name_of_scalars({"eval_accuracy": 1}) == ["eval"]
 
 
 def test_a_value_of_the_package_is_no_sound() -> None:
