@@ -118,6 +118,12 @@ def steps(run: Path) -> list[int]:
     return sorted(int(name.split(".")[0]) for name in names if name[0].isdigit())
 
 
+def writer_of(run: Path) -> str:
+    """The id of the one writer."""
+    (file,) = run.glob("writers/*.json")
+    return file.stem
+
+
 def wait_until(condition: Callable[[], object]) -> None:
     """Return when something has come true, which nothing tells of."""
     end = time.monotonic() + LONG

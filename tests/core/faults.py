@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from earmark import EarmarkWarning, Run
 
@@ -19,6 +21,17 @@ def files_of_at_most(size: int) -> Generator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def hanging(file: Path) -> Generator[None]:
+    """A file on a disk that hangs: whoever opens it to write waits until the block ends."""
+    file.parent.mkdir(exist_ok=True)
+    os.mkfifo(file)
+    yield
+    reader = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    file.unlink()
+    os.close(reader)
 
 
 @contextmanager
