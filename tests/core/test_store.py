@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +14,9 @@ from earmark.errors import EarmarkWarning, RunFormatError, RunNotFoundError
 from earmark.testing import noise, sine
 from earmark.writer import Writer
 from tests.core.clips import publish
-from tests.core.damage import edit_json
-
-
-def clip(example: str = "utt", role: str = "prediction", step: int = 7, **rest: Any) -> Clip:
-    """A short clip, its sound depending on the step."""
-    sound = noise(seed=step if role == "prediction" else 0)
-    return Clip(Audio(sound, 16_000), rest.pop("tag", "val"), example, role, step, **rest)
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of four takes by one writer, with predictions, targets and a link to a URL."""
-    path = tmp_path_factory.mktemp("runs") / "vocoder"
-    writer = Writer(path)
-    for epoch, step in enumerate((100, 200, 300)):
-        clips = [
-            clip(example, role, step, epoch=epoch, caption=f"{example} \u2028 {step} \x85")
-            for example in ("a", "b")
-            for role in ("prediction", "target")
-        ]
-        writer.publish(step, clips)
-    nowhere = Audio("s3://bucket/a.flac")
-    writer.publish(300, [Clip(nowhere, "test", "a", "prediction", 300)])
-    return path
-
-
-@pytest.fixture
-def run(published: Path, tmp_path: Path) -> Path:
-    """A copy of that run, to be damaged."""
-    return shutil.copytree(published, tmp_path / "vocoder")
-
-
-def contents(path: Path) -> list[tuple[Any, ...]]:
-    """What a reader is shown, with every sound."""
-    return [
-        (*clip.key, clip.epoch, clip.caption, clip.audio.resolve_ref() or clip.audio)
-        for clip in open_run(path).clips(all_versions=True)
-    ]
-
+from tests.core.stores import clip, contents
+from tests.core.stores import published as published  # noqa: PLC0414 - a fixture
+from tests.core.stores import run as run  # noqa: PLC0414 - a fixture
 
 # --- opening
 
@@ -209,6 +171,48 @@ def test_takes_are_in_the_order_of_training(tmp_path: Path) -> None:
     ]
 
 
+def test_clips_can_be_logged_again_elsewhere(run: Path, tmp_path: Path) -> None:
+    """What was read from one run can be published in another, byte for byte."""
+    other = Writer(tmp_path / "other")
+    given = list(open_run(run).clips(step=100))
+    other.publish(100, given)
+
+    taken = list(earmark.open_run(tmp_path / "other").clips())
+    assert [each.key for each in taken] == [each.key for each in given]
+    for each, original in zip(taken, given, strict=True):
+        assert each.audio.path is not None
+        assert original.audio.path is not None
+        assert each.audio.path.read_bytes() == original.audio.path.read_bytes()
+
+
+def test_sounds_too_long_for_one_block_are_read_whole(tmp_path: Path) -> None:
+    """A sound of several blocks of the encoder comes back with every sample."""
+    samples = sine(9.0, num_channels=2)
+    Writer(tmp_path).publish(7, [Clip(Audio(samples, 16_000), "", "long", "prediction", 7)])
+    (found,) = open_run(tmp_path).clips()
+
+    np.testing.assert_allclose(found.audio.samples, samples, atol=6e-8)
+
+
+def test_what_has_been_shown_is_let_go(run: Path) -> None:
+    """Going through a run keeps no more than a step of it in memory."""
+    shown = [weakref.ref(each.audio) for each in open_run(run).clips()]
+    assert sum(each() is not None for each in shown) == 0
+
+    rows = open_run(run).clips()
+    first = weakref.ref(next(rows).audio)
+    assert {next(rows).step for _ in range(8)} == {100, 200, 300}
+    assert first() is None
+
+
+def test_a_clip_without_an_epoch_is_in_none(tmp_path: Path) -> None:
+    """What stands for no epoch in a record is no epoch to ask for."""
+    Writer(tmp_path).publish(7, [clip()])
+
+    assert [each.epoch for each in open_run(tmp_path).clips()] == [None]
+    assert list(open_run(tmp_path).clips(epoch=-1)) == []
+
+
 # --- a step that is logged again
 
 
@@ -238,172 +242,3 @@ def test_the_latest_of_one_writer_is_shown(tmp_path: Path) -> None:
 
     assert [each.caption for each in open_run(tmp_path).clips()] == ["2", "2"]
     assert len(list(open_run(tmp_path).clips(all_versions=True))) == 4
-
-
-# --- damage
-
-
-def tear_index(run: Path) -> None:
-    """What a crash in the middle of a line leaves."""
-    (file,) = (run / "index").iterdir()
-    file.write_bytes(file.read_bytes()[:-100])
-
-
-def garble_index(run: Path) -> None:
-    """What a bad disk leaves."""
-    (file,) = (run / "index").iterdir()
-    lines = file.read_bytes().split(b"\n")
-    file.write_bytes(b"\n".join([b"\xff\x00{", b"null", b"[]", b'{"take": 5}', *lines[1:]]))
-
-
-def lose_index(run: Path) -> None:
-    """What a user leaves who was told that it may be deleted."""
-    shutil.rmtree(run / "index")
-
-
-def lose_writers(run: Path) -> None:
-    """What a partial copy leaves."""
-    shutil.rmtree(run / "writers")
-
-
-def litter(run: Path) -> None:
-    """What file managers, crashes and users leave."""
-    (run / "takes/.tmp-00000007.bcdfghjk.0").mkdir()
-    (run / "takes/notes").mkdir()
-    (run / "takes/.DS_Store").touch()
-    for take in (run / "takes").glob("0*"):
-        (take / ".DS_Store").touch()
-    lose_index(run)
-
-
-@pytest.mark.parametrize("damage", [tear_index, garble_index, lose_index, lose_writers, litter])
-def test_readers_see_the_same_clips(run: Path, damage: Callable[[Path], None]) -> None:
-    """The index is a cache and the takes are the truth: without it nothing is missing."""
-    before = contents(run)
-    damage(run)
-
-    assert contents(run) == before
-
-
-def test_a_take_that_is_deleted_is_gone(run: Path) -> None:
-    """What the index says of a take that somebody deleted counts for nothing."""
-    shutil.rmtree(next((run / "takes").glob("00000200.*")))
-
-    assert [take.step for take in open_run(run).takes()] == [100, 300, 300]
-
-
-def test_a_take_without_its_metadata_is_none(tmp_path: Path) -> None:
-    """On storage without a rename the metadata comes last: a take exists only when it is there."""
-    take = publish(Writer(tmp_path), 7, [clip(), clip(role="target")])
-    lose_index(tmp_path)
-    (take.path / "metadata.jsonl").unlink()
-
-    assert list(open_run(tmp_path).takes()) == []
-
-
-def test_a_take_of_links_alone_is_one(tmp_path: Path) -> None:
-    """Where all sounds are stored elsewhere, the links are all there is to a take."""
-    Writer(tmp_path).publish(7, [clip(role="target")])
-    lose_index(tmp_path)
-
-    assert [each.role for each in open_run(tmp_path).clips()] == ["target"]
-
-
-def test_a_run_without_takes_is_empty(tmp_path: Path) -> None:
-    """A new run, and a copy that lost its empty folders, hold nothing."""
-    Writer(tmp_path)
-    assert list(open_run(tmp_path).clips()) == []
-
-    shutil.rmtree(tmp_path / "takes")
-    assert list(open_run(tmp_path).takes()) == []
-
-
-@pytest.mark.parametrize(
-    ("record", "message"),
-    [
-        ("{", r"expected lines of JSON in '.*metadata\.jsonl', got something else: earmark check"),
-        ("[]", r"expected lines of JSON in '.*metadata\.jsonl', got something else: earmark check"),
-        ("{}", r"expected records of format 1\.0 of the take .*: earmark check says"),
-    ],
-)
-def test_a_damaged_take_is_named_and_hides_no_other(run: Path, record: str, message: str) -> None:
-    """Damage is said, with its place and what to do, and the other takes are read."""
-    lose_index(run)
-    before = [take.name for take in open_run(run).takes()]
-    file = next((run / "takes").glob("00000200.*")) / "metadata.jsonl"
-    file.write_text(record)
-
-    with pytest.warns(EarmarkWarning, match=message):
-        left = [take.name for take in open_run(run).takes()]
-    assert left == [name for name in before if str(name) != file.parent.name]
-
-
-def test_clips_can_be_logged_again_elsewhere(run: Path, tmp_path: Path) -> None:
-    """What was read from one run can be published in another, byte for byte."""
-    other = Writer(tmp_path / "other")
-    given = list(open_run(run).clips(step=100))
-    other.publish(100, given)
-
-    taken = list(earmark.open_run(tmp_path / "other").clips())
-    assert [each.key for each in taken] == [each.key for each in given]
-    for each, original in zip(taken, given, strict=True):
-        assert each.audio.path is not None
-        assert original.audio.path is not None
-        assert each.audio.path.read_bytes() == original.audio.path.read_bytes()
-
-
-def test_sounds_too_long_for_one_block_are_read_whole(tmp_path: Path) -> None:
-    """A sound of several blocks of the encoder comes back with every sample."""
-    samples = sine(9.0, num_channels=2)
-    Writer(tmp_path).publish(7, [Clip(Audio(samples, 16_000), "", "long", "prediction", 7)])
-    (found,) = open_run(tmp_path).clips()
-
-    np.testing.assert_allclose(found.audio.samples, samples, atol=6e-8)
-
-
-# --- very many clips
-
-
-def test_what_has_been_shown_is_let_go(run: Path) -> None:
-    """Going through a run keeps no more than a step of it in memory."""
-    shown = [weakref.ref(each.audio) for each in open_run(run).clips()]
-    assert sum(each() is not None for each in shown) == 0
-
-    rows = open_run(run).clips()
-    first = weakref.ref(next(rows).audio)
-    assert {next(rows).step for _ in range(8)} == {100, 200, 300}
-    assert first() is None
-
-
-def test_one_step_is_read_by_its_name(run: Path) -> None:
-    """Takes of other steps are not looked at, however damaged they are."""
-    lose_index(run)
-    for file in run.glob("takes/00000[13]00.*/metadata.jsonl"):
-        file.write_text("{")
-
-    assert len(list(open_run(run).clips(step=200))) == 4
-
-
-@pytest.mark.parametrize(
-    "name", ["../../../secret.flac", "/etc/passwd", "..", "", "a/b.flac", "a\\b.flac", "C:x", None]
-)
-def test_no_sound_is_looked_for_outside_its_take(run: Path, name: str | None) -> None:
-    """A damaged or hostile record leads nowhere: its take is passed over, and that is told."""
-    lose_index(run)
-    file = next(run.glob("takes/00000200.*")) / "metadata.jsonl"
-    edit_json(file, lambda record: record | {"file_name": name})
-
-    with pytest.warns(
-        EarmarkWarning,
-        match=r"expected the name of a file beside it, got .*, in the take 00000200\..* at '.*': "
-        "earmark check says what is damaged",
-    ):
-        assert {each.step for each in open_run(run).clips(example="b")} == {100, 300}
-
-
-def test_a_clip_without_an_epoch_is_in_none(tmp_path: Path) -> None:
-    """What stands for no epoch in a record is no epoch to ask for."""
-    Writer(tmp_path).publish(7, [clip()])
-
-    assert [each.epoch for each in open_run(tmp_path).clips()] == [None]
-    assert list(open_run(tmp_path).clips(epoch=-1)) == []
