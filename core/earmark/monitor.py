@@ -8,9 +8,9 @@ end     publish the take ...................... once a validation loop
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from earmark.captions import Captions, Fields, item_fields
@@ -20,11 +20,10 @@ from earmark.metrics import Metric
 from earmark.notices import Notices
 from earmark.outputs.find import Found
 from earmark.outputs.finder import Finder
-from earmark.outputs.roles import of_role
 from earmark.outputs.rows import rows
 from earmark.outputs.sounds import Sounds
 from earmark.ranks import Drawn, Policy, Ranks, checked_policy
-from earmark.rate import checked_rate
+from earmark.role_rates import RoleRates, checked_rates
 from earmark.run import Run
 from earmark.schedule import Position, Schedule
 from earmark.selection import Selection, batch_ids, checked_examples, ids_on_device
@@ -45,7 +44,7 @@ class Monitor:
         captions: A template, a function of the fields, or `None` for the batch's text.
         metrics: Functions of a prediction and its target, by name.
         notices: Who is told of what could not be logged.
-        sample_rate: In Hz, or by role.
+        sample_rate: In Hz, or by role; roles that are not named have the one found.
         ranks: Which ranks log which examples: `"zero"`, `"shard"` or `"all"`.
         found_rate: What is meant if neither `sample_rate` nor the sound itself says, in Hz.
         run: The run to log to; none on ranks that do not log.
@@ -234,12 +233,11 @@ class Monitor:
                 with context or nullcontext():
                     sounds = self._heard(tag, found, picked)
                 draft = self._drafts.setdefault(tag, self.run.draft(**self._place, tag=tag))
-                came = found.sample_rates | _known(sounds, "sample_rate")
                 cut = {role: rows(value, picked) for role, value in found.lengths.items()}
                 draft.add_batch(
-                    {role: _with_rate(of.value, came.get(role)) for role, of in sounds.items()},
-                    sample_rate=self._rates(sounds, came),
-                    lengths=_known(sounds, "lengths") | cut,
+                    {role: of.value for role, of in sounds.items()},
+                    sample_rate=self._role_rates.given_to(sounds),
+                    lengths=_lengths(sounds) | cut,
                     captions=[self._caption(tag, batch, position, names) for position in picked],
                     examples=[names[position] for position in picked],
                     metrics=self.metrics,
@@ -249,8 +247,15 @@ class Monitor:
         heard: dict[str, Sounds] = {}
         for role, sounds in found.sounds.items():
             with self.notices.guard((tag, role), self._lost(role)):
-                heard[role] = self.finder.heard(role, sounds, picked)
+                one = self.finder.heard(role, sounds, picked)
+                came = found.sample_rates.get(role) if one.sample_rate is None else one.sample_rate
+                paired = self._role_rates.paired(role, one.value, came)
+                heard[role] = replace(one, value=paired)
         return heard
+
+    @property
+    def _role_rates(self) -> RoleRates:
+        return RoleRates(self.sample_rate, self.found_rate)
 
     def _lost(self, role: str) -> str:
         return f"the {role} of a batch at step {self._now.step}"
@@ -262,13 +267,6 @@ class Monitor:
         ]
         may_choose = self._ranks.may_choose(items, self.max_examples)
         return self._selection(tag).pick(known, may_choose)
-
-    def _rates(self, roles: Iterable[str], came: Collection[str]) -> dict[str, int | None]:
-        """The rate of each role; none for sounds that came with theirs, unless one was given."""
-        return {
-            role: of_role(self.sample_rate, role) or (None if role in came else self.found_rate)
-            for role in roles
-        }
 
     def _names(self, tag: str, batch: Any, drawn: Drawn) -> list[str]:
         ids = self._ids(batch)
@@ -396,23 +394,5 @@ def _check_count(max_examples: object) -> None:
         )
 
 
-def checked_rates(sample_rate: Any) -> int | dict[str, int] | None:
-    """Make plain integers of a sample rate, or of one for each role.
-
-    Raises:
-        SampleRateError: If one is no positive integer.
-    """
-    if sample_rate is None:
-        return None
-    if isinstance(sample_rate, Mapping):
-        return {str(role): checked_rate(rate) for role, rate in sample_rate.items()}
-    return checked_rate(sample_rate)
-
-
-def _with_rate(sounds: Any, rate: int | None) -> Any:
-    return sounds if rate is None else (sounds, rate)
-
-
-def _known(sounds: Mapping[str, Sounds], name: str) -> dict[str, Any]:
-    known = {role: getattr(of, name) for role, of in sounds.items()}
-    return {role: value for role, value in known.items() if value is not None}
+def _lengths(sounds: Mapping[str, Sounds]) -> dict[str, Any]:
+    return {role: of.lengths for role, of in sounds.items() if of.lengths is not None}

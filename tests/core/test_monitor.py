@@ -108,6 +108,22 @@ def test_rates_may_differ_by_role(run: Run) -> None:
     assert {clip.audio.duration_seconds for clip in logged(run)} == {0.008}
 
 
+def test_roles_that_are_not_named_have_the_rate_that_is_found(run: Run) -> None:
+    """Those alone that say none: sounds in a list may each have their own."""
+    monitor = Monitor(run=run, sample_rate={"input": 8000}, found_rate=16_000)
+    one, other = sounds(2, 1024)
+    outputs = {"prediction": [Audio(one, 48_000), (other, 24_000)], "target": [one, other]}
+    loop(monitor, outputs, {"input": sounds(2)})
+    assert [(clip.example, clip.role, clip.audio.sample_rate) for clip in logged(run)] == [
+        ("0", "input", 8000),
+        ("0", "prediction", 48_000),
+        ("0", "target", 16_000),
+        ("1", "input", 8000),
+        ("1", "prediction", 24_000),
+        ("1", "target", 16_000),
+    ]
+
+
 def test_captions_are_filled_in_for_each_example(run: Run) -> None:
     """A template knows the batch's words, the example and the place in the training."""
     monitor = Monitor(captions="{text} {example} {tag} {epoch} {step}", run=run, sample_rate=RATE)
