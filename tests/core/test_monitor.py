@@ -269,24 +269,6 @@ def test_a_fresh_state_is_restored(run: Run) -> None:
     assert len(logged(run)) == 1
 
 
-def test_examples_are_asked_for_by_identity_or_index(run: Run) -> None:
-    """Numbers are indices, beside identities that are none; those that are, come first."""
-    for tag, chosen, ids in (
-        ("a", ["x2"], None),
-        ("b", [1, 2], None),
-        ("c", [1], ["x0", "x1", "x2"]),
-        ("d", [11], [10, 11, 12]),
-    ):
-        monitor = Monitor(examples=chosen, run=run, sample_rate=RATE)
-        monitor.begin(epoch=0, step=0)
-        monitor.add(
-            tag, sounds(3), {"id": ids or ["x0", "x1", "x2"]} if tag != "b" else None, drawn
-        )
-        monitor.end()
-    examples = {tag: [clip.example for clip in logged(run, tag=tag)] for tag in "abcd"}
-    assert examples == {"a": ["x2"], "b": ["1", "2"], "c": ["1"], "d": ["11"]}
-
-
 def test_examples_that_nobody_has_are_told_where_all_are_seen(run: Run) -> None:
     """A rank of several knows only its own, and another loop has other data."""
     message = "expected the examples '7', got none of them up to step 3: pass identities"
