@@ -110,7 +110,7 @@ class Choice:
         may_choose = self.ranks.may_choose(drawn, self.max_examples)
         return self._selection(tag).pick(known, may_choose)
 
-    def tell_of_missing(self, step: int) -> None:
+    def tell_of_missing(self, step: int | None) -> None:
         """Tell of examples that were asked for and did not come up to this step."""
         if self._chosen is None or self.ranks.world_size > 1:  # others may well have them
             return
@@ -124,7 +124,7 @@ class Choice:
                 "the data set as integers",
             )
 
-    def forget_lost(self, step: int) -> None:
+    def forget_lost(self, step: int | None) -> None:
         """Choose anew where the data are no longer those that examples were chosen from."""
         if self._chosen is not None:
             return
