@@ -59,6 +59,8 @@ EXPECTED = [
         None,
         {"prediction": [WAV[0, : 20 * HOP], WAV[1, : 25 * HOP]]},
     ),
+    (WAV, None, {"prediction": WAV}),
+    ((WAV, RATE), {"input": OTHER}, {"prediction": WAV, "input": OTHER}),
     ({"mel": MEL}, None, {"prediction": WAV[:, : 25 * HOP]}),
 ]
 

@@ -31,7 +31,7 @@ from earmark.errors import (
 )
 from earmark.memory import Memory
 from earmark.notices import Notices
-from earmark.rate import checked_rate
+from earmark.rate import agreed_rate, missing_rate
 from earmark.samples import Layout
 
 PerRole: TypeAlias = Any
@@ -60,6 +60,8 @@ class _Column:
     batch: Any
     rate: int | None
     sounds: Sequence[Any]
+    unrated: Callable[[], SampleRateError]
+    """What to raise if a sound turns out to have no rate."""
 
     def copy(self, memory: Memory) -> list[Loan]:
         """Copy all sounds at once, if that is possible, and say what then has to be let go."""
@@ -118,7 +120,8 @@ class Draft:
             for role, sound in _checked_sounds(sounds).items():
                 with self._guard(role, self._lost(name, role)):
                     rate, axes = _of_role(sample_rate, role), _of_role(layout, role)
-                    take_in = partial(_captured, sound, rate, self.memory, axes)
+                    unrated = partial(missing_rate, role, sample_rate)
+                    take_in = partial(_captured, sound, rate, self.memory, unrated, axes)
                     self._add(take_in, name, role, caption, numbers)
 
     def add_batch(
@@ -167,9 +170,10 @@ class Draft:
         for role, batch in sounds.items():
             with self._guard(role, f"the {role} of a batch at step {self.step}"):
                 waveforms, own_rate = convert.unpair(batch)
-                rate = _agreed_rate(own_rate, _of_role(sample_rate, role))
+                rate = agreed_rate(own_rate, _of_role(sample_rate, role))
                 found = _found(waveforms, _of_role(lengths, role), hop)
-                columns[role] = _Column(waveforms, rate, found)
+                unrated = partial(missing_rate, role, sample_rate)
+                columns[role] = _Column(waveforms, rate, found, unrated)
         return columns
 
     @contextmanager
@@ -195,7 +199,8 @@ class Draft:
     ) -> None:
         for role, column in columns.items():
             with self._guard(role, self._lost(name, role)):
-                take_in = partial(_captured, column.sounds[position], column.rate, self.memory)
+                sound, unrated = column.sounds[position], column.unrated
+                take_in = partial(_captured, sound, column.rate, self.memory, unrated)
                 self._add(take_in, name, role, caption, metrics)
 
     def _add(
@@ -256,7 +261,11 @@ class Draft:
 
 
 def _captured(
-    sound: Any, sample_rate: Any, memory: Memory, layout: Layout | None = None
+    sound: Any,
+    sample_rate: Any,
+    memory: Memory,
+    unrated: Callable[[], SampleRateError],
+    layout: Layout | None = None,
 ) -> Captured | Audio:
     source: Source
     if isinstance(sound, Captured):
@@ -274,25 +283,10 @@ def _captured(
         given = hasattr(waveform, "copy_into")
         source = waveform if given else convert.source(waveform, layout=layout)
         known = own_rate or source.sample_rate
-    rate = _agreed_rate(known, sample_rate)
+    rate = agreed_rate(known, sample_rate)
     if rate is None:
-        raise SampleRateError(
-            "expected a sample rate in Hz beside raw samples, got none: pass sample_rate=16000, or "
-            "whatever these samples have"
-        )
+        raise unrated()
     return Captured.of(source, rate, memory)
-
-
-def _agreed_rate(known: int | None, given: Any) -> int | None:
-    if given is None:
-        return known
-    rate = checked_rate(given)
-    if known is not None and known != rate:
-        raise SampleRateError(
-            f"expected the sample rate that the sound itself has, {known} Hz, got {rate} Hz: "
-            "leave sample_rate out, or resample the sound first"
-        )
-    return rate
 
 
 def _found(batch: Any, lengths: Any, hop_length: int | None) -> Sequence[Any]:

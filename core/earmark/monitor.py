@@ -7,27 +7,24 @@ end     publish the take ...................... once a validation loop
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from earmark.captions import Captions, Fields, item_fields
+from earmark.choice import Choice
 from earmark.draft import Draft
-from earmark.errors import ArgumentError, ArgumentTypeError, shown
 from earmark.metrics import Metric
 from earmark.notices import Notices
 from earmark.outputs.find import Found
 from earmark.outputs.finder import Finder
-from earmark.outputs.roles import of_role
 from earmark.outputs.rows import rows
 from earmark.outputs.sounds import Sounds
 from earmark.ranks import Drawn, Policy, Ranks, checked_policy
-from earmark.rate import checked_rate
+from earmark.role_rates import RoleRates, checked_rates
 from earmark.run import Run
 from earmark.schedule import Position, Schedule
-from earmark.selection import Selection, batch_ids, checked_examples, ids_on_device
 
 _HAND_OVER_SECONDS = 2.0
 """How long a validation waits, so that a tracker has its clips on the row of its scalars."""
@@ -45,7 +42,7 @@ class Monitor:
         captions: A template, a function of the fields, or `None` for the batch's text.
         metrics: Functions of a prediction and its target, by name.
         notices: Who is told of what could not be logged.
-        sample_rate: In Hz, or by role.
+        sample_rate: In Hz, or by role; roles that are not named have the one found.
         ranks: Which ranks log which examples: `"zero"`, `"shard"` or `"all"`.
         found_rate: What is meant if neither `sample_rate` nor the sound itself says, in Hz.
         run: The run to log to; none on ranks that do not log.
@@ -69,14 +66,11 @@ class Monitor:
     run: Run | None = None
 
     def __post_init__(self) -> None:
-        _check_count(self.max_examples)
-        self._chosen = checked_examples(self.examples)
-        self._by_index = all(isinstance(name, int) for name in self.examples or [""])
-        self._ranks = Ranks(checked_policy(self.ranks))
+        ranks = Ranks(checked_policy(self.ranks))
+        self._choice = Choice(self.max_examples, self.examples, ranks, self.notices)
         self.sample_rate = checked_rates(self.sample_rate)
         self._captions = Captions(self.captions, self.metrics)
         self._drafts: dict[str, Draft] | None = None
-        self._selections: dict[str, Selection] = {}
         self._last: Position | None = None
         self._now = Position(None, 0)
         self._forced = False
@@ -94,12 +88,12 @@ class Monitor:
             rank: Counted from 0.
             world_size: How many there are.
         """
-        self._ranks = Ranks(self._ranks.policy, rank, world_size)
+        self._choice.ranks = Ranks(self._choice.ranks.policy, rank, world_size)
 
     @property
     def writes(self) -> bool:
         """Whether this rank logs anything, and needs a run to log to."""
-        return self._ranks.quota(self.max_examples) > 0
+        return self._choice.quota > 0
 
     def tell_of_sinks(self, count: int) -> None:
         """Say that the sinks of rank zero do not get what other ranks log, if these do.
@@ -107,7 +101,7 @@ class Monitor:
         Args:
             count: How many sinks there are.
         """
-        if count and self._ranks.is_spread:
+        if count and self._choice.ranks.is_spread:
             self.notices.tell(
                 "sinks",
                 "trackers get the clips of rank zero, where their loggers are: those of the other "
@@ -134,8 +128,7 @@ class Monitor:
         self._forced = forced
         self._came, self._told = False, self.notices.total
         self._drafts = {} if forced or self._is_due(final=final) else None
-        for selection in self._selections.values():
-            selection.restart()
+        self._choice.restart()
 
     def _is_due(self, *, final: bool) -> bool:
         if self.schedule is None:
@@ -154,7 +147,7 @@ class Monitor:
         if not self.active:
             return False
         self._came = True
-        return self._selection(tag).wants(self._ids(batch))
+        return self._choice.wants(tag, batch)
 
     def predicts(self, tag: str, batch: Any, *, num_before: int, is_shared: bool) -> bool:
         """Whether a prediction of its own is to be made of a batch.
@@ -171,10 +164,10 @@ class Monitor:
         """
         if not self.active:
             return False
-        if self._ranks.world_size == 1:
+        if self._choice.ranks.world_size == 1:
             if not self.wants(tag, batch):
                 return False
-            if self._ids(batch) is not None:
+            if self._choice.ids(batch) is not None:
                 return True
         return num_before < self.reach(is_shared=is_shared)
 
@@ -186,7 +179,7 @@ class Monitor:
             num_before: How many items came before the next batch.
             is_shared: Whether the ranks share the loader's items.
         """
-        done = self._ranks.world_size == 1 and not self.wants(tag)
+        done = self._choice.ranks.world_size == 1 and not self.wants(tag)
         return not done and num_before < self.reach(is_shared=is_shared)
 
     def reach(self, *, is_shared: bool) -> float:
@@ -197,11 +190,7 @@ class Monitor:
         Args:
             is_shared: Whether the ranks share the loader's items.
         """
-        if self._chosen is None:
-            return self._ranks.reach(self.max_examples, is_shared=is_shared)
-        if not all(map(str.isdecimal, self._chosen)):
-            return math.inf  # where in the data an identity is, nobody knows
-        return math.ceil((max(map(int, self._chosen)) + 1) / self._ranks.shares(is_shared))
+        return self._choice.reach(is_shared=is_shared)
 
     def add(
         self,
@@ -228,18 +217,17 @@ class Monitor:
             for role, fault in found.faults.items():
                 self.notices.fault((tag, role, type(fault)), self._lost(role), fault)
             items = drawn(found.count)
-            names = self._names(tag, batch, items)
-            picked = self._pick(tag, names, items)
+            names = self._choice.names(tag, batch, items)
+            picked = self._choice.pick(tag, names, items)
             if picked:
                 with context or nullcontext():
                     sounds = self._heard(tag, found, picked)
                 draft = self._drafts.setdefault(tag, self.run.draft(**self._place, tag=tag))
-                came = found.sample_rates | _known(sounds, "sample_rate")
                 cut = {role: rows(value, picked) for role, value in found.lengths.items()}
                 draft.add_batch(
-                    {role: _with_rate(of.value, came.get(role)) for role, of in sounds.items()},
-                    sample_rate=self._rates(sounds, came),
-                    lengths=_known(sounds, "lengths") | cut,
+                    {role: of.value for role, of in sounds.items()},
+                    sample_rate=self._role_rates.given_to(sounds),
+                    lengths=_lengths(sounds) | cut,
                     captions=[self._caption(tag, batch, position, names) for position in picked],
                     examples=[names[position] for position in picked],
                     metrics=self.metrics,
@@ -249,46 +237,18 @@ class Monitor:
         heard: dict[str, Sounds] = {}
         for role, sounds in found.sounds.items():
             with self.notices.guard((tag, role), self._lost(role)):
-                heard[role] = self.finder.heard(role, sounds, picked)
+                one = self.finder.heard(role, sounds, picked)
+                came = found.sample_rates.get(role) if one.sample_rate is None else one.sample_rate
+                paired = self._role_rates.paired(role, one.value, came)
+                heard[role] = replace(one, value=paired)
         return heard
+
+    @property
+    def _role_rates(self) -> RoleRates:
+        return RoleRates(self.sample_rate, self.found_rate)
 
     def _lost(self, role: str) -> str:
         return f"the {role} of a batch at step {self._now.step}"
-
-    def _pick(self, tag: str, names: Sequence[str], items: Drawn) -> list[int]:
-        known = [
-            None if place is None else name
-            for name, place in zip(names, items.places, strict=False)
-        ]
-        may_choose = self._ranks.may_choose(items, self.max_examples)
-        return self._selection(tag).pick(known, may_choose)
-
-    def _rates(self, roles: Iterable[str], came: Collection[str]) -> dict[str, int | None]:
-        """The rate of each role; none for sounds that came with theirs, unless one was given."""
-        return {
-            role: of_role(self.sample_rate, role) or (None if role in came else self.found_rate)
-            for role in roles
-        }
-
-    def _names(self, tag: str, batch: Any, drawn: Drawn) -> list[str]:
-        ids = self._ids(batch)
-        key = ids_on_device(batch)
-        if ids is None and key is not None:
-            self.notices.tell(
-                ("device", tag),
-                f"the {key!r} of the {tag} batches is not read from its device, since that would "
-                "hold the training: give each item its identity as text",
-            )
-        doubt = self._ranks.doubt(drawn, self.max_examples, named=ids is not None)
-        if doubt is not None:
-            self.notices.tell((doubt, tag), f"the {tag} loader {doubt}")
-        return self._ranks.names(drawn) if ids is None else ids
-
-    def _ids(self, batch: Any) -> list[str] | None:
-        ids = batch_ids(batch)
-        if not self._by_index or ids is None or all(map(str.isdecimal, ids)):
-            return ids
-        return None  # whoever asks for numbers, and has names, means indices
 
     def end(self) -> None:
         """Publish what was logged in this loop, one take for each tag."""
@@ -297,8 +257,8 @@ class Monitor:
             return
         if not self._forced:
             self._last = self._now
-            self._tell_of_missing()
-        self._forget_lost()
+            self._choice.tell_of_missing(self._now.step)
+        self._choice.forget_lost(self._now.step)
         if self.run is not None:
             self._tell_of_nothing()
             for draft in drafts.values():
@@ -315,34 +275,6 @@ class Monitor:
             "monitor.batch(outputs, batch)",
         )
 
-    def _tell_of_missing(self) -> None:
-        if self._chosen is None or self._ranks.world_size > 1:  # others may well have them
-            return
-        met = {name for selection in self._selections.values() for name in selection.seen}
-        missing = [name for name in self._chosen if name not in met]
-        if missing:
-            self.notices.tell(
-                "examples",
-                f"expected the examples {', '.join(map(repr, missing))}, got none of them up to "
-                f"step {self._now.step}: pass identities as the batches hold them, or indices in "
-                "the data set as integers",
-            )
-
-    def _forget_lost(self) -> None:
-        """Choose anew where the data are no longer those that examples were chosen from."""
-        if self._chosen is not None:
-            return
-        for tag, selection in self._selections.items():
-            if selection.chosen and selection.is_lost:
-                self.notices.tell(
-                    ("lost", tag),
-                    f"none of the {tag} examples that were chosen before, such as "
-                    f"{selection.chosen[0]!r}, came up at step {self._now.step}, so nothing was "
-                    "logged: others are chosen in the next loop; give other data a monitor of "
-                    "its own",
-                )
-                selection.forget()
-
     def cancel(self) -> None:
         """Forget what was logged in this loop."""
         drafts, self._drafts = self._drafts, None
@@ -351,33 +283,17 @@ class Monitor:
 
     def state(self) -> dict[str, Any]:
         """What to keep in a checkpoint, in plain built-in types."""
-        chosen = {tag: list(selection.chosen) for tag, selection in self._selections.items()}
-        return {
-            "examples": chosen,
-            "last": None if self._last is None else list(self._last),
-            "world_size": self._ranks.world_size,
-        }
+        return self._choice.state() | {"last": None if self._last is None else list(self._last)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what a checkpoint of rank zero kept."""
-        kept = {} if self._chosen is not None else state.get("examples", {})
-        self._selections = {
-            tag: self._ranks.restored(self.max_examples, chosen, state.get("world_size"))
-            for tag, chosen in kept.items()
-        }
+        self._choice.restore(state)
         last = state.get("last")
         self._last = None if last is None else Position(*last)
 
     @property
     def _place(self) -> dict[str, Any]:
         return {"epoch": self._now.epoch, "step": self._now.step}
-
-    def _selection(self, tag: str) -> Selection:
-        if tag not in self._selections:
-            chosen = self._chosen or ()
-            quota = self._ranks.quota(self.max_examples) if self._chosen is None else len(chosen)
-            self._selections[tag] = Selection(quota, chosen)
-        return self._selections[tag]
 
     def _caption(self, tag: str, batch: Any, position: int, names: Sequence[str]) -> str:
         with self.notices.guard((tag, "caption"), f"the caption of {names[position]!r}"):
@@ -386,33 +302,5 @@ class Monitor:
         return ""
 
 
-def _check_count(max_examples: object) -> None:
-    if isinstance(max_examples, bool) or not isinstance(max_examples, int):
-        raise ArgumentTypeError(f"expected max_examples as an integer, got {shown(max_examples)}")
-    if max_examples < 1:
-        raise ArgumentError(
-            f"expected max_examples of 1 or more, got {max_examples}: to switch logging off pass "
-            "enabled=False"
-        )
-
-
-def checked_rates(sample_rate: Any) -> int | dict[str, int] | None:
-    """Make plain integers of a sample rate, or of one for each role.
-
-    Raises:
-        SampleRateError: If one is no positive integer.
-    """
-    if sample_rate is None:
-        return None
-    if isinstance(sample_rate, Mapping):
-        return {str(role): checked_rate(rate) for role, rate in sample_rate.items()}
-    return checked_rate(sample_rate)
-
-
-def _with_rate(sounds: Any, rate: int | None) -> Any:
-    return sounds if rate is None else (sounds, rate)
-
-
-def _known(sounds: Mapping[str, Sounds], name: str) -> dict[str, Any]:
-    known = {role: getattr(of, name) for role, of in sounds.items()}
-    return {role: value for role, value in known.items() if value is not None}
+def _lengths(sounds: Mapping[str, Sounds]) -> dict[str, Any]:
+    return {role: of.lengths for role, of in sounds.items() if of.lengths is not None}

@@ -20,8 +20,9 @@ import numpy as np
 from earmark import convert
 from earmark.blocks import Blocks, blocks_of
 from earmark.codec import Header, decode, read_header
-from earmark.errors import AudioFileNotFoundError, AudioTypeError, DecodeError, SampleRateError
+from earmark.errors import AudioFileNotFoundError, AudioTypeError, DecodeError
 from earmark.lazy import lazy
+from earmark.rate import missing_rate
 from earmark.reference import fetch, has_unknown_scheme, is_file_url, is_reference
 from earmark.samples import Layout, Samples
 
@@ -216,10 +217,7 @@ def _array_origin(value: Any, rate: int | None, layout: Layout | None) -> tuple[
     known = own_rate or source.sample_rate
     sample_rate = known or rate
     if sample_rate is None:
-        raise SampleRateError(
-            "expected a sample rate in Hz beside raw samples, got none: pass sample_rate=16000, or "
-            "whatever these samples have"
-        )
+        raise missing_rate()
     return ArrayOrigin(frozen(convert.read(source)), sample_rate), known
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
 from earmark.errors import SampleRateError, shown
@@ -36,6 +37,47 @@ def checked_rate(value: Any) -> int:
     if not _is_real(number) or not 0 < number <= _MAX_RATE or number != int(number):
         raise _refused(value)
     return int(number)
+
+
+def agreed_rate(known: int | None, given: Any) -> int | None:
+    """Bring the rate that a sound itself has and the one that is given together.
+
+    Args:
+        known: What the sound says, in Hz, if it does.
+        given: What its owner says, if they do.
+
+    Returns:
+        The rate in Hz; `None` if nobody says one.
+
+    Raises:
+        SampleRateError: If the two differ, or the given one is impossible.
+    """
+    if given is None:
+        return known
+    rate = checked_rate(given)
+    if known is not None and known != rate:
+        raise SampleRateError(
+            f"expected the sample rate that the sound itself has, {known} Hz, got {rate} Hz: "
+            "leave sample_rate out, or resample the sound first"
+        )
+    return rate
+
+
+def missing_rate(role: str = "prediction", given: Any = None) -> SampleRateError:
+    """Make the error of raw samples that have no rate.
+
+    Args:
+        role: What they are, for example `"prediction"`.
+        given: The rates that are given by role, if they are.
+    """
+    way_out = "16000, or"
+    if isinstance(given, Mapping):
+        named = "".join(f"{name!r}: {rate}, " for name, rate in given.items() if rate is not None)
+        way_out = f"{{{named}{role!r}: ...}},"
+    return SampleRateError(
+        "expected a sample rate in Hz beside raw samples, got none: pass "
+        f"sample_rate={way_out} whatever these samples have"
+    )
 
 
 def _is_real(number: object) -> bool:

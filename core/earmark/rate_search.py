@@ -51,6 +51,30 @@ def find_rate(owners: Mapping[str, Any]) -> int:
     )
 
 
+def rate_of_others(given: int | Mapping[str, int] | None, owners: Mapping[str, Any]) -> int | None:
+    """Find the sample rate of those roles for which none is given.
+
+    Args:
+        given: The rate of all roles in Hz, or by role.
+        owners: Objects by the name that the user knows them by, the likeliest first.
+
+    Returns:
+        The rate in Hz; `None` if one is given for all, or none is certain beside one by role: the
+        roles that are named may be all there are, and other sounds may come with their own.
+
+    Raises:
+        SampleRateError: If none is given, and `find_rate` finds none.
+    """
+    if isinstance(given, int):
+        return None
+    if not given:
+        return find_rate(owners)
+    try:
+        return find_rate(owners)
+    except SampleRateError:
+        return None
+
+
 def _with_models(owners: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, owner in owners.items():
         yield name, owner

@@ -24,7 +24,7 @@ from earmark.notices import Notices
 from earmark.outputs.finder import Finder, Variants
 from earmark.outputs.selector import LengthsSelector, Selector
 from earmark.ranks import Policy
-from earmark.rate_search import find_rate
+from earmark.rate_search import rate_of_others
 from earmark.run import Run
 from earmark.schedule import Schedule, chosen_schedule
 from earmark.selection import batch_size
@@ -84,7 +84,8 @@ class Listener:
             other ranks belongs into `predict`.
         lengths: Where the lengths of padded sounds are: a selector as above, `(selector,
             hop_length)` for lengths in frames; or that by role.
-        sample_rate: In Hz, or by role; else it is looked for in the module and its configuration.
+        sample_rate: In Hz, or by role. Roles that are not named, all if it is not given, have the
+            rate of their sounds, or the one found in the module and its configuration.
         captions: A template such as `"{text} | epoch {epoch}"`, or a function of the fields; the
             page "Captions" lists them.
         stems: The names of the sounds of a mixture, in the order of their axis; else the module's
@@ -112,8 +113,8 @@ class Listener:
     Raises:
         ArgumentError: If arguments contradict each other or have impossible values.
         ArgumentTypeError: If an argument is of the wrong type.
-        SampleRateError: If a sample rate is no positive integer; at the start, if none is found:
-            it lists where it was looked for.
+        SampleRateError: If a sample rate is no positive integer; at the start, if none is given
+            and none is found: it lists where it was looked for.
         StorageError: At the start, if the run's directory cannot be written.
     """
 
@@ -216,7 +217,7 @@ class Listener:
         self.run_dir = place_of(self._given_run_dir or directory)
         monitor = self._monitor
         monitor.join(rank=rank, world_size=world_size)
-        monitor.found_rate = None if monitor.sample_rate else find_rate(owners)
+        monitor.found_rate = rate_of_others(monitor.sample_rate, owners)
         decode = {role: named_decode(module, of) for role, of in self._decode.items()}
         monitor.finder.decode = decode
         monitor.finder.found_stems = names_of_stems(module)

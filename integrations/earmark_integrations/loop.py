@@ -32,7 +32,7 @@ class AudioMonitor(PlainLoop):
         ArgumentError: If arguments contradict each other or have impossible values, or there is
             no `run_dir`.
         ArgumentTypeError: If an argument is of the wrong type.
-        SampleRateError: If there is no sample rate: it lists where it was looked for.
+        SampleRateError: If no sample rate is given or found: it lists where it was looked for.
         StorageError: If the run's directory cannot be written.
 
     Example:

@@ -108,6 +108,22 @@ def test_rates_may_differ_by_role(run: Run) -> None:
     assert {clip.audio.duration_seconds for clip in logged(run)} == {0.008}
 
 
+def test_roles_that_are_not_named_have_the_rate_that_is_found(run: Run) -> None:
+    """Those alone that say none: sounds in a list may each have their own."""
+    monitor = Monitor(run=run, sample_rate={"input": 8000}, found_rate=16_000)
+    one, other = sounds(2, 1024)
+    outputs = {"prediction": [Audio(one, 48_000), (other, 24_000)], "target": [one, other]}
+    loop(monitor, outputs, {"input": sounds(2)})
+    assert [(clip.example, clip.role, clip.audio.sample_rate) for clip in logged(run)] == [
+        ("0", "input", 8000),
+        ("0", "prediction", 48_000),
+        ("0", "target", 16_000),
+        ("1", "input", 8000),
+        ("1", "prediction", 24_000),
+        ("1", "target", 16_000),
+    ]
+
+
 def test_captions_are_filled_in_for_each_example(run: Run) -> None:
     """A template knows the batch's words, the example and the place in the training."""
     monitor = Monitor(captions="{text} {example} {tag} {epoch} {step}", run=run, sample_rate=RATE)
@@ -251,24 +267,6 @@ def test_a_fresh_state_is_restored(run: Run) -> None:
     monitor.restore({})
     loop(monitor, sounds(1))
     assert len(logged(run)) == 1
-
-
-def test_examples_are_asked_for_by_identity_or_index(run: Run) -> None:
-    """Numbers are indices, beside identities that are none; those that are, come first."""
-    for tag, chosen, ids in (
-        ("a", ["x2"], None),
-        ("b", [1, 2], None),
-        ("c", [1], ["x0", "x1", "x2"]),
-        ("d", [11], [10, 11, 12]),
-    ):
-        monitor = Monitor(examples=chosen, run=run, sample_rate=RATE)
-        monitor.begin(epoch=0, step=0)
-        monitor.add(
-            tag, sounds(3), {"id": ids or ["x0", "x1", "x2"]} if tag != "b" else None, drawn
-        )
-        monitor.end()
-    examples = {tag: [clip.example for clip in logged(run, tag=tag)] for tag in "abcd"}
-    assert examples == {"a": ["x2"], "b": ["1", "2"], "c": ["1"], "d": ["11"]}
 
 
 def test_examples_that_nobody_has_are_told_where_all_are_seen(run: Run) -> None:

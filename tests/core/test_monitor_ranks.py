@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from earmark import Run
 from earmark.errors import ArgumentError
@@ -110,18 +109,3 @@ def test_sinks_have_the_clips_of_rank_zero() -> None:
         member(0, 2, ranks="all").tell_of_sinks(1)
     member(0, 2).tell_of_sinks(1)
     member(0, 1, ranks="all").tell_of_sinks(1)
-
-
-def test_identities_on_a_device_are_told_of(run: Run) -> None:
-    """Once a tag; the examples have their places in the data set for names."""
-    monitor = Monitor(run=run, sample_rate=RATE, max_examples=2)
-    batch = {"id": torch.zeros(2, dtype=torch.int64, device="meta")}
-    message = (
-        "earmark: the 'id' of the val batches is not read from its device, since that would hold "
-        "the training: give each item its identity as text"
-    )
-    with told(message) as warned:
-        loop(monitor, sounds(2), batch)
-        loop(monitor, sounds(2), batch, epoch=1)
-    assert len(warned) == 1
-    assert [clip.example for clip in logged(run, epoch=1)] == ["0", "1"]

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 
 from earmark.errors import SampleRateError
-from earmark.rate import checked_rate, is_rate
+from earmark.rate import agreed_rate, checked_rate, is_rate, missing_rate
 
 RATES = [
     pytest.param(16_000, id="int"),
@@ -111,3 +113,36 @@ def test_a_rate_is_told_from_samples_by_being_a_single_number(
 ) -> None:
     """The second item of a pair is a rate if it is one number, whatever its type."""
     assert is_rate(value) is expected
+
+
+def test_a_sound_and_its_owner_agree_on_a_rate() -> None:
+    """What one of them says holds; what both say has to be the same."""
+    assert [agreed_rate(*pair) for pair in ((None, None), (8000, None), (None, 8000.0))] == [
+        None,
+        8000,
+        8000,
+    ]
+    assert agreed_rate(8000, np.int64(8000)) == 8000
+    message = (
+        "expected the sample rate that the sound itself has, 8000 Hz, got 16000 Hz: leave "
+        "sample_rate out, or resample the sound first"
+    )
+    with pytest.raises(SampleRateError, match=f"^{re.escape(message)}$"):
+        agreed_rate(8000, 16_000)
+
+
+@pytest.mark.parametrize(
+    ("given", "way_out"),
+    [
+        (None, "16000, or"),
+        ({}, "{'target': ...},"),
+        ({"input": 8000, "target": None}, "{'input': 8000, 'target': ...},"),
+    ],
+    ids=str,
+)
+def test_the_way_out_of_a_missing_rate_is_written_as_it_is_given(given: Any, way_out: str) -> None:
+    """Where rates are given by role, the message names the role that none is given for."""
+    assert str(missing_rate("target", given)) == (
+        "expected a sample rate in Hz beside raw samples, got none: pass "
+        f"sample_rate={way_out} whatever these samples have"
+    )

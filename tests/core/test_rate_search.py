@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from earmark.errors import SampleRateError
-from earmark.rate_search import RATE_KEYS, find_rate
+from earmark.rate_search import RATE_KEYS, find_rate, rate_of_others
 
 CONFIGS = ("hparams", "config", "cfg")
 SECTIONS = ("data", "audio", "model", "feature_extractor", "preprocessor")
@@ -120,3 +120,26 @@ def test_what_is_no_number_is_no_rate(value: Any) -> None:
     """Methods, texts and lists of the same name are passed over."""
     module = SimpleNamespace(sr=value, hparams={"sr": 8_000})
     assert find_rate({"module": module}) == 8_000
+
+
+@pytest.mark.parametrize("given", [None, {}], ids=repr)
+def test_a_rate_has_to_be_found_where_none_is_given(given: Any) -> None:
+    """Neither for all roles nor for one of them."""
+    assert rate_of_others(given, {"module": nested((), 24_000)}) == 24_000
+    with pytest.raises(SampleRateError, match=r"^expected a sample rate, found none: looked for"):
+        rate_of_others(given, {"module": object()})
+
+
+def test_a_rate_for_all_roles_leaves_none_to_find() -> None:
+    """What the module says is not asked for."""
+    assert rate_of_others(16_000, {"module": nested((), 24_000)}) is None
+    assert rate_of_others(16_000, {"module": nested((), 22.05)}) is None
+
+
+def test_rates_by_role_leave_the_others_to_what_is_found() -> None:
+    """None, several that differ, or an impossible one: the roles that are named may be all."""
+    given = {"input": 8000}
+    assert rate_of_others(given, {"module": nested((), 24_000)}) == 24_000
+    torn = SimpleNamespace(sample_rate=16_000, hparams={"sample_rate": 48_000})
+    for module in (object(), torn, nested((), 22.05)):
+        assert rate_of_others(given, {"module": module}) is None

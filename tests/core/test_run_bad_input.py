@@ -172,7 +172,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "no rate": ({"sample_rate": None}, "expected a sample rate in Hz beside raw samples, got none"),
     "another role's": (
         {"sample_rate": {"x": 8000}},
-        "expected a sample rate .*: pass sample_rate=16",
+        r"expected a sample rate .*: pass sample_rate=\{'x': 8000, 'prediction': \.\.\.\},",
     ),
     "0": ({"sample_rate": 0}, NO_RATE.format(r"0 \(int\)")),
     "-1": ({"sample_rate": -1}, NO_RATE.format(r"-1 \(int\)")),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
@@ -103,8 +104,9 @@ def test_a_function_that_raises_costs_the_caption_only(tmp_path: Path) -> None:
 
 
 def rates(listener: Any) -> dict[str, int]:
-    """The sample rate of each role."""
-    return {clip.role: clip.audio.sample_rate for clip in clips_in(listener.run_dir)}
+    """The sample rate of each role, in the headers of the stored files."""
+    files = {clip.role: clip.audio.path for clip in clips_in(listener.run_dir)}
+    return {role: soundfile.info(str(path)).samplerate for role, path in files.items()}
 
 
 def test_the_rate_of_the_hyperparameters_is_found(tmp_path: Path) -> None:
@@ -139,15 +141,37 @@ def test_the_rate_that_is_given_comes_first(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_is_missing_for_a_role_costs_that_role(tmp_path: Path) -> None:
-    """The others are logged, and the message says what to pass."""
+    """Where none is found either, the others are logged, and the message says what to pass."""
     listener = monitor(target="clean", sample_rate={"prediction": RATE})
-    (message,) = fit(tmp_path, listener)
+    (message,) = fit(tmp_path, listener, module=Silent())
     assert message == (
         "earmark: the target of example '0' at step 2 was not logged: expected a sample rate in "
-        "Hz beside raw samples, got none: pass sample_rate=16000, or whatever these samples have"
-        + GOES_ON
+        "Hz beside raw samples, got none: pass sample_rate={'prediction': 8000, 'target': ...}, "
+        "whatever these samples have" + GOES_ON
     )
     assert rates(listener) == {"prediction": RATE}
+
+
+def test_a_rate_by_role_says_no_more_than_it_names(tmp_path: Path) -> None:
+    """The other roles have the rate of the module, as if nothing had been given."""
+    listener = monitor(input="noisy", target="clean", sample_rate={"input": 2 * RATE})
+    assert fit(tmp_path, listener) == []
+    assert rates(listener) == {"input": 2 * RATE, "prediction": RATE, "target": RATE}
+
+
+def test_all_roles_that_are_named_need_no_other_rate(tmp_path: Path) -> None:
+    """A module that keeps none is none the worse for it, nor one that keeps two."""
+
+    class Torn(Silent):
+        def __init__(self) -> None:
+            super().__init__()
+            self.config, self.cfg = {"sr": 16_000}, {"sr": 48_000}
+
+    both = {"prediction": RATE, "target": 2 * RATE}
+    for module in (Silent(), Torn()):
+        listener = monitor(target="clean", sample_rate=both)
+        assert fit(tmp_path / type(module).__name__, listener, module=module) == []
+        assert rates(listener) == both
 
 
 def test_sounds_may_bring_their_rate(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import nn
 from torch.nn.parallel import DataParallel
@@ -303,6 +304,77 @@ def test_arguments_are_checked_at_once(tmp_path: Path) -> None:
         AudioMonitor(nn.Conv1d(1, 1, 9), run_dir=tmp_path)
     with pytest.raises(ArgumentError, match="expected predict to be a method of Filter, got 'hal'"):
         AudioMonitor(Filter(), run_dir=tmp_path, predict="hal")
+
+
+def stored_rates(run: Path) -> dict[str, int]:
+    """The sample rate of each role, in the headers of the stored files."""
+    files = {clip.role: clip.audio.path for clip in clips_in(run)}
+    return {role: soundfile.info(str(path)).samplerate for role, path in files.items()}
+
+
+def test_a_rate_by_role_says_no_more_than_it_names(tmp_path: Path) -> None:
+    """The other roles have the model's rate, and the stems those of the role they are stems of."""
+
+    class Separator(Filter):
+        sources = ("voice", "rest")
+
+        def forward(self, noisy: torch.Tensor) -> torch.Tensor:
+            voice = super().forward(noisy)
+            return torch.stack([voice, noisy - voice], 1)
+
+    given = {"input": 2 * RATE, "prediction": 3 * RATE, "prediction.rest": 4 * RATE}
+    for name, model, expected in (
+        ("whole", Filter(), {"input": 2 * RATE, "prediction": 3 * RATE, "target": RATE}),
+        (
+            "stems",
+            Separator(),
+            {
+                "input": 2 * RATE,
+                "prediction.voice": 3 * RATE,
+                "prediction.rest": 4 * RATE,
+                "target": RATE,
+            },
+        ),
+    ):
+        with AudioMonitor(model, run_dir=tmp_path / name, sample_rate=given) as monitor:
+            validate(monitor, model, epoch=0)
+        assert stored_rates(tmp_path / name) == expected
+
+
+def test_stems_that_are_not_named_have_the_rate_that_is_found(tmp_path: Path) -> None:
+    """A rate of the input alone says nothing of variants."""
+    variants: dict[str, dict[str, Any]] = {"a": {}, "b": {}}
+    with AudioMonitor(
+        Filter(),
+        run_dir=tmp_path,
+        sample_rate={"input": 2 * RATE},
+        predict=lambda module, batch: module(batch["noisy"]),
+        variants=variants,
+    ) as monitor:
+        validate(monitor, Filter(), epoch=0)
+    assert stored_rates(tmp_path) == {
+        "input": 2 * RATE,
+        "target": RATE,
+        "prediction.a": RATE,
+        "prediction.b": RATE,
+    }
+
+
+def test_a_role_without_a_rate_is_told_by_its_name(tmp_path: Path) -> None:
+    """Where the model has none, what is named is logged, and the rest once a role told of."""
+    model = Filter()
+    model.sample_rate = None  # type: ignore[assignment]  # what the test is about
+    with AudioMonitor(model, run_dir=tmp_path, sample_rate={"input": RATE}) as monitor:
+        with pytest.warns(EarmarkWarning) as warned:
+            validate(monitor, model, epoch=0)
+        validate(monitor, model, epoch=1)
+    assert [str(one.message) for one in warned] == [
+        f"earmark: the {role} of example '0' at step 0 was not logged: expected a sample rate in "
+        "Hz beside raw samples, got none: pass sample_rate={'input': 8000, "
+        f"{role!r}: ...}}, whatever these samples have{GOES_ON}"
+        for role in ("prediction", "target")
+    ]
+    assert stored_rates(tmp_path) == {"input": RATE}
 
 
 def test_it_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
