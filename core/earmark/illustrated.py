@@ -36,6 +36,7 @@ class Illustrated:
         self._waiting: dict[TakeName, Pictures] = {}
         self._drawn: set[Path] = set()
         self.on_callers_thread = bool(getattr(sink, "on_callers_thread", False))
+        self.target = str(getattr(sink, "target", ""))
 
     def prepare(self, take: Take) -> None:
         """Draw what is new of a take, which is about to be written."""

@@ -329,6 +329,16 @@ class Run:
         recorder.come_by()
         self._notices.speak()
 
+    def note_fault(self, lost: str, why: str) -> None:
+        """Note in the run's `faults/` what was lost before it came here.
+
+        Args:
+            lost: What was lost.
+            why: The error.
+        """
+        if self._recorder is not None and self._notices.record is not None:
+            self._notices.record(lost, why)
+
     def hand_over(self, timeout: float) -> None:
         """Let sinks that write on this thread write what was just logged.
 

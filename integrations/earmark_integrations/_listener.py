@@ -234,10 +234,12 @@ class Listener:
                 strict=monitor.notices.strict,
                 dry_run=dry_run,
             )
+            monitor.notices.record = monitor.run.note_fault
 
     def _close(self) -> None:
         """Publish what is pending, with a bound, and close the sinks."""
         run, self._monitor.run = self._monitor.run, None
+        self.notices.record = None
         if run is not None:
             run.close()
 

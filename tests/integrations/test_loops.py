@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -127,6 +128,10 @@ def test_what_cannot_be_heard_is_told_once(
     assert message in told
     assert told.endswith(GOES_ON)
     assert heard(tmp_path) == []
+    (faults,) = (tmp_path / "run/faults").iterdir()
+    noted = [json.loads(line) for line in faults.read_text().splitlines()]
+    assert len(noted) > 1, "each one is noted, though told once"
+    assert f"{noted[0]['lost']} was not logged: {noted[0]['why'].partition(': ')[2]}" in told
 
 
 @pytest.mark.parametrize("run", LOOPS)
