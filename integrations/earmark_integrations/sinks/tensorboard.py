@@ -72,7 +72,7 @@ class TensorBoardSink:
             )
         self._writer = writer
         self._closes = closes
-        folder = writer.get_logdir()
+        folder = str(writer.get_logdir())  # which may have been given as a path
         self.target = folder if "://" in folder else str(Path(folder).absolute())
 
     def write(self, take: Take) -> None:

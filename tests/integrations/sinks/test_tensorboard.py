@@ -67,7 +67,7 @@ def test_every_log_directory_gets_all_that_it_has_not(
 ) -> None:
     """That of the training's writer, and two others: each has every step once, in the end."""
     monkeypatch.chdir(tmp_path)
-    with SummaryWriter("live") as writer:
+    with SummaryWriter(Path("live")) as writer:
         for steps, sinks in (([3, 5], [TensorBoardSink(writer)]), ([7], [])):
             with Run(tmp_path / "run", strict=True, sinks=sinks) as run:
                 for step in steps:
