@@ -132,7 +132,7 @@ def _contents(run: RunStore) -> str:
 @click.argument("what", required=False)
 @click.option("--to", help="A URL such as s3://bucket/run, or a sink's name such as wandb.")
 @click.option("--target", default="", help="Where the sink writes to: a W&B entity/project/id, "
-              "a TensorBoard log directory.")  # fmt: skip
+              "a TensorBoard log directory. Each target gets all that it has not.")  # fmt: skip
 @click.option("--list", "only_list", is_flag=True, help="Only say what is in the spool.")
 def push(what: str | None, to: str | None, target: str, *, only_list: bool) -> None:
     """Send what did not get where it belongs.
@@ -142,7 +142,8 @@ def push(what: str | None, to: str | None, target: str, *, only_list: bool) -> N
     work are left alone.
 
     With --to: the run WHAT, on this machine, to a URL; or, from a directory or a URL, to a sink
-    that missed some of it. What is there already is not sent again.
+    that missed some of it. What is there already is not sent again; where a sink has several
+    targets, each of them is asked for.
     """
     place = None if what is None else checked_path(what)
     if to is None:

@@ -67,6 +67,15 @@ class Notices:
             "passed over silently; strict=True raises instead",
         )
 
+    def tell_of(self, cause: Hashable, error: Exception) -> None:
+        """Tell of an error by which nothing was lost; raise it if that is wanted."""
+        if not self.strict:
+            self.tell(cause, str(error))
+        elif on_a_worker():
+            self._behind.append(error)
+        else:
+            raise error
+
     def guard(self, cause: Hashable, lost: str) -> AbstractContextManager[None]:
         """Keep whatever goes wrong inside from whoever trains."""
         return _Guard(self, cause, lost)

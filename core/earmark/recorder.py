@@ -15,7 +15,8 @@ from typing import Protocol
 from earmark.clip import Take
 from earmark.clip_maker import make_clips
 from earmark.draft import Draft
-from earmark.errors import EarmarkError, StorageError
+from earmark.errors import ArgumentError, EarmarkError, StorageError
+from earmark.keys import Keys
 from earmark.notices import Notices
 from earmark.worker import Worker, on_a_worker
 from earmark.writer import Writer
@@ -75,6 +76,7 @@ class Recorder:
 
     def _opened(self) -> Writer | None:
         writer = None if self._open_writer is None else self._open_writer()
+        self._keys = Keys()
         self._notices.record = None if writer is None else self._note_fault
         return writer
 
@@ -199,6 +201,7 @@ class Recorder:
             for feed in self._feeds:
                 feed.pass_on(take)
             self._tell_of_replay(self._writer, take)
+            self._tell_of_repeat(take)
 
     def _tell_of_replay(self, writer: Writer, take: Take) -> None:
         logged = {clip.key for clip in take.clips}
@@ -208,6 +211,17 @@ class Recorder:
                 f"step {take.step} was logged before, when {str(writer.root)!r} was last opened: "
                 "both are kept, and readers show the newest (all_versions=True shows both)",
             )
+
+    def _tell_of_repeat(self, take: Take) -> None:
+        clip = self._keys.add(take)
+        if clip is not None:
+            error = ArgumentError(
+                "expected an example of its own for each clip, got two of example "
+                f"{clip.example!r}, role {clip.role!r} at step {clip.step}: both are kept, and "
+                "readers show the newest (all_versions=True shows both); pass an identity for "
+                "each item, examples=[...] to log_batch, example=... to log"
+            )
+            self._notices.tell_of("repeat", error)
 
 
 class _Deadline:

@@ -212,8 +212,8 @@ class Run:
             tag: What logs it, for example `"val"`.
             sample_rate: In Hz; or by role, `{"prediction": 48_000, "input": 16_000}`.
             caption: What to show beside the sounds.
-            example: The example's identity, the same in every epoch; numbered over all calls of
-                one step and tag, if there is none.
+            example: The example's identity, its own and the same in every epoch; numbered over all
+                calls of one step and tag, if there is none.
             metrics: Numbers by name, shown beside the sounds; or functions of prediction and
                 target, two `Audio` of one rate and length, computed behind the training thread.
             layout: `"channels_first"` or `"channels_last"`, where shapes alone do not say.
@@ -256,8 +256,8 @@ class Run:
                 relative.
             hop_length: In samples.
             captions: What to show beside each example.
-            examples: The identity of each example; numbered over all calls of one step and tag,
-                if there are none.
+            examples: The identity of each example, no two of them alike; numbered over all calls
+                of one step and tag, if there are none.
             metrics: By name one number, one for each example, or a function as `log` takes it.
         """
         with self.take(step=step, epoch=epoch, tag=tag) as draft:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,50 @@ def test_a_file_belongs_to_one_sink(tmp_path: Path) -> None:
     assert not is_cursor_of(cursor_name("bcd", "wandb"), "and")
     assert not is_cursor_of(cursor_name("bcd", "my.wandb"), "wandb")
     assert is_cursor_of(cursor_name("bcd", "my.wandb"), "my.wandb")
+
+
+def test_an_account_of_a_target_belongs_to_that_alone() -> None:
+    """Its file says in plain letters which it is, and no other target has it."""
+    file = cursor_name("bcd", "tensorboard", "logs/Vocoder")
+    assert re.fullmatch(r"bcd\.tensorboard\.logs-vocoder-[0-9a-f]{12}\.jsonl", file)
+    assert is_cursor_of(file, "tensorboard", "logs/Vocoder")
+    assert not is_cursor_of(file, "tensorboard")
+    for other in ("logs/vocoder", "logs-Vocoder", "logs"):
+        assert not is_cursor_of(file, "tensorboard", other)
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "num_given"),
+    [
+        ("/home/me/logs/a", "logs/a", 1),
+        ("/home/me/logs/a", "./logs/a/", 1),
+        ("/home/me/logs/a", "/home/me/logs/a", 1),
+        ("/home/me/logs/a", "/home/you/logs/a", 0),
+        ("/home/me/logs/a", "logs/b", 0),
+        ("/home/me/logs/a", "ogs/a", 0),
+        ("us/project/id", "project/id", 1),
+        ("project/id", "us/project/id", 1),
+        ("us/project/id", "us/project/other", 0),
+        ("", "anywhere", 1),
+    ],
+)
+def test_what_a_run_s_own_sink_was_given_counts_where_it_wrote(
+    tmp_path: Path, place: str, target: str, num_given: int
+) -> None:
+    """A target is named by its last parts, too; of a sink that does not say, nobody knows."""
+    sink = MemorySink()
+    if place:
+        sink.target = place  # type: ignore[attr-defined]  # which any sink may have
+    Passage(sink, "own").write(varied_takes(tmp_path)[0])
+    assert len(sent_to(tmp_path, "own", target)) == num_given
+    assert len(sent_to(tmp_path, "own")) == 1
+
+
+def test_an_account_of_an_older_version_counts_for_every_target(tmp_path: Path) -> None:
+    """It has no word of where a sink wrote to."""
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent/bcd.wandb.jsonl").write_text('{"take": "00000001.bcd.0"}\n')
+    assert sent_to(tmp_path, "wandb", "us/project/id") == {"00000001.bcd.0"}
 
 
 def test_sinks_that_come_with_earmark_have_the_names_they_are_asked_for_by() -> None:

@@ -54,6 +54,19 @@ def test_strict_notices_raise_the_error_itself() -> None:
     assert caught.value is error
 
 
+def test_an_error_that_cost_nothing_is_told_as_it_is() -> None:
+    """Once, and raised instead where that is wanted."""
+    error = ShapeError("expected one, got two: pass one")
+    notices = Notices()
+    with told() as messages:
+        notices.tell_of("two", error)
+        notices.tell_of("two", error)
+
+    assert messages == ["earmark: expected one, got two: pass one"]
+    with pytest.raises(ShapeError, match="expected one, got two: pass one"):
+        Notices(strict=True).tell_of("two", error)
+
+
 def test_a_guard_keeps_errors_in() -> None:
     """What goes wrong inside is told once a kind, and what stands behind it goes on."""
     notices = Notices()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Generator
 from functools import partial
@@ -15,7 +16,7 @@ import torch
 
 from earmark import EarmarkWarning, open_run
 from earmark.draft import Draft
-from earmark.errors import ArgumentTypeError, StorageError
+from earmark.errors import ArgumentError, ArgumentTypeError, StorageError
 from earmark.memory import MIB, Memory
 from earmark.notices import Notices
 from earmark.recorder import Recorder
@@ -224,6 +225,44 @@ def test_a_new_example_at_an_old_step_is_no_replay(tmp_path: Path) -> None:
         Setup(tmp_path).log({"prediction": noise()}, example="b")
 
     assert messages == []
+
+
+TWO_OF_ONE = (
+    "expected an example of its own for each clip, got two of example 'a', role 'prediction' at "
+    "step 3: both are kept, and readers show the newest (all_versions=True shows both); pass an "
+    "identity for each item, examples=[...] to log_batch, example=... to log"
+)
+
+
+@pytest.mark.parametrize("num_calls", [1, 2])
+def test_two_clips_of_one_key_are_told_once(tmp_path: Path, num_calls: int) -> None:
+    """In one call or in two, and at later steps again: readers have the newest, or all."""
+    setup = Setup(tmp_path)
+    with told() as messages:
+        for step in (3, 4):
+            drafts = [setup.draft(step) for _ in range(num_calls)]
+            for seed in range(2):
+                sounds = {"prediction": noise(seed=seed)}
+                drafts[seed % num_calls].add(sounds, sample_rate=16_000, example="a")
+            for draft in drafts:
+                setup.publish(draft)
+
+    assert messages == [f"earmark: {TWO_OF_ONE}"]
+    shown = list(open_run(tmp_path).clips())
+    assert [clip.step for clip in shown] == [3, 4]
+    for clip in shown:
+        np.testing.assert_array_equal(clip.audio.samples, noise(seed=1))
+    assert len(list(open_run(tmp_path).clips(all_versions=True))) == 4
+
+
+def test_a_strict_recorder_raises_what_has_no_example_of_its_own(tmp_path: Path) -> None:
+    """Both are kept all the same."""
+    setup = Setup(tmp_path, strict=True)
+    setup.log({"prediction": noise()}, 3, example="a")
+    with pytest.raises(ArgumentError, match=re.escape(TWO_OF_ONE)):
+        setup.log({"prediction": noise()}, 3, example="a")
+
+    assert len(list(open_run(tmp_path).clips(all_versions=True))) == 2
 
 
 def test_a_full_disk_costs_what_it_refused_and_one_warning(tmp_path: Path) -> None:

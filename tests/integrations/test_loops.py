@@ -36,7 +36,7 @@ def validate(monitor: Any, make: Make, val: Any) -> None:
     model = Filter()
     with monitor:
         for epoch in range(2):
-            with torch.no_grad(), monitor.validation(epoch=epoch, step=3, loader=val):
+            with torch.no_grad(), monitor.validation(epoch=epoch, step=3 + epoch, loader=val):
                 for batch in val:
                     monitor.batch(make(model(batch["noisy"])), batch)
 

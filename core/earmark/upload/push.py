@@ -124,7 +124,8 @@ def push_sink(run: Path | str, name: str, target: str = "") -> str:
         run: The run's directory, or its URL.
         name: The sink's name, such as `"wandb"`.
         target: Where the sink writes to, in its own words: a W&B run's `entity/project/id`, a
-            TensorBoard log directory.
+            TensorBoard log directory. Each target is given all that it has not; without one, the
+            sink all that it was given nowhere.
 
     Returns:
         What was done, in a line.
@@ -136,7 +137,7 @@ def push_sink(run: Path | str, name: str, target: str = "") -> str:
         Exception: What the tracker raises; what it has taken till then is not given to it again.
     """
     with open_source(run) as source:
-        given = source.given(name)
+        given = source.given(name, target)
         missed = [take for take in source.names() if take not in given]
         if missed:
             _pass_on(source, missed, given, name, target)
@@ -147,7 +148,7 @@ def _pass_on(
     source: PushSource, missed: Sequence[str], given: Collection[str], name: str, target: str
 ) -> None:
     sink = open_sink(name, target)
-    passage = Passage(sink, name, owner=new_writer_id())
+    passage = Passage(sink, name, new_writer_id(), target)
     try:
         for take in source.takes(given, sounds=False):
             passage.remember(take)
@@ -157,7 +158,7 @@ def _pass_on(
         try:
             sink.close()
         finally:
-            source.keep(cursor_name(passage.owner, name))
+            source.keep(cursor_name(passage.owner, name, target))
 
 
 def _sent(count: int, before: int) -> str:

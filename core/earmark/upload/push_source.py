@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from earmark.clip import Record, Take
-from earmark.cursor import is_cursor_of, sent_to, takes_in
+from earmark.cursor import sent_to, takes_given
 from earmark.errors import EarmarkWarning, RunNotFoundError
 from earmark.folder import read_writers
 from earmark.names import INDEX, LINKS, METADATA, SENT, TAKES
@@ -29,8 +29,8 @@ class PushSource(Protocol):
         """The names of its takes, by step."""
         ...
 
-    def given(self, sink: str) -> set[str]:
-        """The names of the takes that a sink was given."""
+    def given(self, sink: str, target: str) -> set[str]:
+        """The names of the takes that a sink was given, at a target if one is named."""
         ...
 
     def takes(self, names: Iterable[str], *, sounds: bool) -> Iterator[Take]:
@@ -74,9 +74,9 @@ class _Local:
         """The names of all takes, in order."""
         return [str(take.name) for take in self._run.takes()]
 
-    def given(self, sink: str) -> set[str]:
-        """The names of the takes that a sink was given."""
-        return sent_to(Path(self._run.path), sink)
+    def given(self, sink: str, target: str) -> set[str]:
+        """The names of the takes that a sink was given, at a target if one is named."""
+        return sent_to(Path(self._run.path), sink, target)
 
     def takes(self, names: Iterable[str], *, sounds: bool) -> Iterator[Take]:
         """Give the takes of these names, without clips whose sound is asked for and gone."""
@@ -126,10 +126,12 @@ class _Remote:
         """The names of all takes, in order."""
         return [str(name) for name in self._names]
 
-    def given(self, sink: str) -> set[str]:
-        """The names of the takes that a sink was given."""
-        files = [file for file in self._bucket.sizes(SENT) if is_cursor_of(file, sink)]
-        return takes_in(self._bucket.read(f"{SENT}/{file}") or b"" for file in files)
+    def given(self, sink: str, target: str) -> set[str]:
+        """The names of the takes that a sink was given, at a target if one is named."""
+        files = self._bucket.sizes(SENT)
+        return takes_given(
+            files, lambda file: self._bucket.read(f"{SENT}/{file}") or b"", sink, target
+        )
 
     def takes(self, names: Iterable[str], *, sounds: bool) -> Iterator[Take]:
         """Give the takes of these names."""

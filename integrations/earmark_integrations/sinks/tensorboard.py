@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 # protobuf makes these two names at run time, where pyright does not see them.
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
@@ -56,6 +57,9 @@ class TensorBoardSink:
         writer: The writer; it stays open.
         closes: Whether it is closed with the sink after all.
 
+    Attributes:
+        target: Its log directory.
+
     Raises:
         ArgumentTypeError: If it is no `SummaryWriter`.
     """
@@ -68,6 +72,8 @@ class TensorBoardSink:
             )
         self._writer = writer
         self._closes = closes
+        folder = str(writer.get_logdir())  # which may have been given as a path
+        self.target = folder if "://" in folder else str(Path(folder).absolute())
 
     def write(self, take: Take) -> None:
         """Write a take, at its step, through to the file."""

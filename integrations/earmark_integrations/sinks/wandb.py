@@ -64,6 +64,9 @@ class WandbSink:
         finishes: Whether it is this sink's alone: each take is a row of its own, with its step as
             `earmark/step`, and the run is finished with the sink.
 
+    Attributes:
+        target: Its `entity/project/id`.
+
     Raises:
         ArgumentTypeError: If it is no W&B run.
     """
@@ -78,6 +81,7 @@ class WandbSink:
             )
         self._run = run
         self._finishes = finishes
+        self.target = run.path
         self._row: int | None = None
         self._on_row: dict[str, list[_Media]] = {}
 

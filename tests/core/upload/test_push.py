@@ -297,10 +297,34 @@ def test_a_sink_is_given_what_it_missed(
     assert done.output == "late: 2 takes sent, 2 had been sent before\n"
     assert written(tmp_path / "log") == [[0, "prediction"], [2, "prediction"], "closed"]
     assert check_run(local) == []
-    assert push(local, "--to", "late", "--target", tmp_path / "none").output == (
-        "late: 0 takes sent, 4 had been sent before\n"
-    )
-    assert not (tmp_path / "none").exists()
+    again = push(local, "--to", "late", "--target", tmp_path / "log")
+    assert again.output == "late: 0 takes sent, 4 had been sent before\n"
+    assert len(written(tmp_path / "log")) == 3
+
+
+def test_each_target_is_given_what_it_has_not(
+    spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another was given counts for nothing, and neither does what another lacks."""
+    install(tmp_path, monkeypatch, "late", LATE)
+    with Run(tmp_path / "run", strict=True) as run:
+        log(run, 0, 1)
+    for target in ("one", "other"):
+        done = push(tmp_path / "run", "--to", "late", "--target", tmp_path / target)
+        assert done.output == "late: 2 takes sent\n"
+        assert written(tmp_path / target) == [
+            [0, "prediction", "target"], [1, "prediction"], "closed"
+        ]  # fmt: skip
+    with Run(tmp_path / "run", strict=True) as run:
+        log(run, 2)
+    for target in ("one", "other"):
+        done = push(tmp_path / "run", "--to", "late", "--target", tmp_path / target)
+        assert done.output == "late: 1 take sent, 2 had been sent before\n"
+        assert written(tmp_path / target)[3:] == [[2, "prediction"], "closed"]
+    for target in ("one", "other"):
+        done = push(tmp_path / "run", "--to", "late", "--target", tmp_path / target)
+        assert done.output == "late: 0 takes sent, 3 had been sent before\n"
+    assert check_run(tmp_path / "run") == []
 
 
 def test_a_sound_that_is_lost_holds_up_no_other(
@@ -366,6 +390,10 @@ def test_a_sink_is_given_a_run_at_a_url(
     done = push(store.url("run"), "--to", "late", "--target", tmp_path / "log")
     assert done.output == "late: 1 take sent, 2 had been sent before\n"
     assert written(tmp_path / "log")[3:] == [[2, "prediction"], "closed"]
+
+    for said in ("3 takes sent", "0 takes sent, 3 had been sent before"):
+        done = push(store.url("run"), "--to", "late", "--target", tmp_path / "other")
+        assert done.output == f"late: {said}\n"
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,35 @@ def test_a_missed_run_is_pushed_to_a_log_directory(tmp_path: Path) -> None:
         np.testing.assert_array_equal(decoded(io.BytesIO(sound)), noise(seed=step))
 
 
+def test_every_log_directory_gets_all_that_it_has_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the training's writer, and two others: each has every step once, in the end."""
+    monkeypatch.chdir(tmp_path)
+    with SummaryWriter(Path("live")) as writer:
+        for steps, sinks in (([3, 5], [TensorBoardSink(writer)]), ([7], [])):
+            with Run(tmp_path / "run", strict=True, sinks=sinks) as run:
+                for step in steps:
+                    sounds = {"out": noise(seed=step), "target": noise(seed=1)}
+                    run.log(sounds, step=step, sample_rate=16_000, example="a")
+    for sent in ("1 take sent, 2 had", "0 takes sent, 3 had"):
+        assert push_sink(tmp_path / "run", "tensorboard", "live") == (
+            f"tensorboard: {sent} been sent before"
+        )
+    for target in ("one", "other"):
+        assert push_sink(tmp_path / "run", "tensorboard", target) == "tensorboard: 3 takes sent"
+        assert push_sink(tmp_path / "run", "tensorboard", target) == (
+            "tensorboard: 0 takes sent, 3 had been sent before"
+        )
+    for target in ("live", "one", "other"):
+        events = EventAccumulator(target, size_guidance={"tensors": 0}).Reload()
+        assert [each.step for each in events.Tensors("out/a")] == [3, 5, 7]
+        assert [each.step for each in events.Tensors("target/a")] == [3]
+        for each in events.Tensors("out/a"):
+            sound = decoded(io.BytesIO(each.tensor_proto.string_val[0]))
+            np.testing.assert_array_equal(sound, noise(seed=each.step))
+
+
 def test_a_push_needs_a_log_directory() -> None:
     """Without one, nothing is written into the directory that one happens to be in."""
     with pytest.raises(ArgumentError, match="a log directory, got none: pass --target, such as"):
