@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ class Gallery(MemorySink):
 
     def __init__(self) -> None:
         super().__init__()
+        self.target = ""
         self.came: list[tuple[str, int]] = []
         self.pictures: dict[tuple[str, int], Picture] = {}
 
@@ -70,6 +72,16 @@ def test_pictures_are_drawn_behind(tmp_path: Path) -> None:
         run.flush()
         assert drawers == [threading.current_thread().name]
         assert list(sink.pictures) == [("prediction", 0)]
+
+
+def test_the_run_notes_where_pictures_went(tmp_path: Path) -> None:
+    """What the sink says of its place is in the run's account, as without pictures."""
+    gallery = Gallery()
+    gallery.target = "hall/7"
+    with Run(tmp_path / "run", sinks=[gallery], spectrogram=True, strict=True) as run:
+        run.log({"prediction": noise()}, step=0, sample_rate=16_000)
+    (account,) = (tmp_path / "run/sent").iterdir()
+    assert json.loads(account.read_text())["target"] == "hall/7"
 
 
 def test_a_sink_that_shows_none_is_told_of(tmp_path: Path) -> None:

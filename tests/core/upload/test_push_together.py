@@ -16,8 +16,8 @@ from earmark.upload.push import Pushed, push_spool
 from tests.core.behind import LONG
 from tests.core.faults import files_of_at_most
 from tests.core.object_store import ObjectStore
-from tests.core.upload.test_push import leave, push
-from tests.core.upload.test_push import spool as spool  # noqa: PLC0414 - a fixture
+from tests.core.pushes import leave, push
+from tests.core.pushes import spool as spool  # noqa: PLC0414 - a fixture
 from tests.core.uploads import assert_whole, log
 
 
