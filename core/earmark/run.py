@@ -32,7 +32,7 @@ from earmark.ranks import rank_prefix
 from earmark.recorder import Recorder
 from earmark.schedule import Position, Schedule
 from earmark.sink import Sink
-from earmark.strangers import find_strangers, told_of
+from earmark.strangers import tell_of_strangers
 
 
 class Run:
@@ -121,17 +121,14 @@ class Run:
         )
         self._job = this_job()
         self._recorder: Recorder | None = None
-        if max_run_mib is not None:
-            checked_positive("max_run_mib", max_run_mib)
+        max_mib = None if max_run_mib is None else checked_positive("max_run_mib", max_run_mib)
         if self.enabled:
             self._recorder = self._open(
                 checked_sinks(sinks),
                 dry_run=dry_run,
                 spool=spool,
                 spectrogram=spectrogram,
-                max_mib=None
-                if max_run_mib is None
-                else checked_positive("max_run_mib", max_run_mib),
+                max_mib=max_mib,
                 config=config,
                 bit_depth=bit_depth,
             )
@@ -151,12 +148,9 @@ class Run:
         hello = f"earmark: clips go to {self.path} (list them: earmark ls {self.path})\n"
         with suppress(AttributeError, OSError, ValueError):  # there is none, or nobody behind it
             sys.stderr.write(hello)
-        if not isinstance(self.path, Path):  # of a run at a URL was told as it was opened
-            return
-        with suppress(OSError):  # then there is nobody to ask
-            strangers = find_strangers(self.path, self._job)
-            if strangers:
-                self._notices.tell("strangers", told_of(self.path, strangers))
+        if isinstance(self.path, Path):  # of a run at a URL was told as it was opened
+            with suppress(OSError):  # then there is nobody to ask
+                tell_of_strangers(self._notices, self.path, self.path, self._job)
 
     def due(
         self, *, epoch: int | None = None, step: int | None = None, final: bool = False
@@ -330,12 +324,7 @@ class Run:
         self._notices.speak()
 
     def note_fault(self, lost: str, why: str) -> None:
-        """Note in the run's `faults/` what was lost before it came here.
-
-        Args:
-            lost: What was lost.
-            why: The error.
-        """
+        """Note in the run's `faults/` what was lost before it came here, and why."""
         if self._recorder is not None and self._notices.record is not None:
             self._notices.record(lost, why)
 

@@ -10,22 +10,31 @@ from typing import Any
 from earmark.job import Job
 from earmark.leftovers import Writers, is_here
 from earmark.names import INDEX, WRITERS
+from earmark.notices import Notices
 
 
-def find_strangers(root: Path, job: Job) -> list[dict[str, Any]]:
-    """List the writers of other jobs that have not ended, as far as anybody can tell.
+def tell_of_strangers(notices: Notices, place: Path | str, root: Path, job: Job) -> None:
+    """Tell of the writers of other jobs that have not ended, as far as anybody can tell.
 
     Args:
-        root: The run's directory.
+        notices: Who is told.
+        place: Where the run is, as the user calls it.
+        root: Its directory, or what is here of a run at a URL.
         job: The job of this process. Its children, and what this process has opened before, are
             no strangers, nor is any other rank: each job has one of the same rank.
     """
+    strangers = _find_strangers(root, job)
+    if strangers:
+        notices.tell("strangers", _told_of(place, strangers))
+
+
+def _find_strangers(root: Path, job: Job) -> list[dict[str, Any]]:
     writers = Writers(root)
     others = [writer for writer in writers if _is_of_another_job(writer, job)]
     return [writer for writer in others if not writers.is_gone(writer["id"], _trace(root, writer))]
 
 
-def told_of(place: Path | str, strangers: list[dict[str, Any]]) -> str:
+def _told_of(place: Path | str, strangers: list[dict[str, Any]]) -> str:
     """Say who else writes into a run, what becomes of it, and the way out."""
     names = [_named(stranger) for stranger in strangers[:3]]
     more = f" and {len(strangers) - 3} more" if len(strangers) > 3 else ""

@@ -14,7 +14,7 @@ from earmark.names import INDEX, WRITERS
 from earmark.notices import Notices
 from earmark.recorder import Recorder
 from earmark.sink import Feed, Sink
-from earmark.strangers import find_strangers, told_of
+from earmark.strangers import tell_of_strangers
 from earmark.upload.bucket import Bucket
 from earmark.upload.sender import Found
 from earmark.upload.spool import Holders, Opening, spool_directory
@@ -121,9 +121,7 @@ class _AtUrl:
                 since[writer] = max(since[writer], put_at)
         for writer, last in since.items():  # the copies, put a moment ago, say when theirs changed
             os.utime(run / WRITERS / f"{writer}.json", (last, last))
-        strangers = find_strangers(run, job)
-        if strangers:
-            self._notices.tell("strangers", told_of(self._bucket.url, strangers))
+        tell_of_strangers(self._notices, self._bucket.url, run, job)
 
     def _open_writer(self) -> Writer:
         if self._pid == os.getpid():
