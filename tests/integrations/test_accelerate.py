@@ -210,13 +210,18 @@ def test_a_gathered_batch_has_the_items_of_all_ranks(split: bool) -> None:
             )
 
 
-def of_two(rank: int, port: int, folder: Path) -> None:
-    """One of two processes: what it logs, and that it waits for nobody after opening."""
+def joined(rank: int, port: int, folder: Path) -> Accelerator:
+    """Take a place as one of two processes, in which a warning is an error."""
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     os.environ.update(place, RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank))
     warnings.simplefilter("error", EarmarkWarning)
     torch.set_num_threads(1)
-    accelerator = Accelerator(cpu=True, project_dir=folder)
+    return Accelerator(cpu=True, project_dir=folder)
+
+
+def of_two(rank: int, port: int, folder: Path) -> None:
+    """One of two processes: what it logs, and that it waits for nobody after opening."""
+    accelerator = joined(rank, port, folder)
     model, val = accelerator.prepare(Filter(), loader(9))
     shared: dict[str, Any] = {"max_examples": 7, "predict": "halve", "strict": True}
     monitors = [
@@ -235,11 +240,7 @@ def of_two(rank: int, port: int, folder: Path) -> None:
 
 def gathering(rank: int, port: int, folder: Path) -> None:
     """One of two processes, which hands over what both have made."""
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ.update(place, RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank))
-    warnings.simplefilter("error", EarmarkWarning)
-    torch.set_num_threads(1)
-    accelerator = Accelerator(cpu=True, project_dir=folder)
+    accelerator = joined(rank, port, folder)
     model, val = accelerator.prepare(Filter(), loader(9))
     for policy in ("zero", "shard"):
         with (
